@@ -1,0 +1,207 @@
+"""What happened, in our words and the past tense: the only form in which anything Asterisk says leaves this room.
+
+Times are aware UTC. ``contact`` is Asterisk's Linkedid (one inbound call), ``call`` its Uniqueid (one channel).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived(Fact):
+    """A caller's channel came up in the hotline's context."""
+
+    contact: str
+    call: str
+    caller: str  # as Asterisk gave it, hostile: digits only after the dialplan's filter
+    caller_name: str
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerQueued(Fact):
+    contact: str
+    call: str
+    queue: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRang(Fact):
+    contact: str
+    call: str
+    queue: str
+    agent: str  # the member's name
+    agent_call: str  # Uniqueid of the agent's leg
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPickedUp(Fact):
+    """First DialEnd with ANSWER: the moment of answer, before any member delay or announcement."""
+
+    contact: str
+    call: str
+    agent_call: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRingEnded(Fact):
+    """The offer ended without a talk; ``result`` is Asterisk's DialStatus or ``RINGNOANSWER``."""
+
+    contact: str
+    call: str
+    agent_call: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswered(Fact):
+    """AgentConnect: caller and agent are being joined."""
+
+    contact: str
+    call: str
+    queue: str
+    agent: str
+    agent_call: str
+
+
+class EndedBy(StrEnum):
+    CALLER = "caller"
+    AGENT = "agent"
+    TRANSFER = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded(Fact):
+    """AgentComplete. ``call`` is empty when Asterisk lost the channels (after a Redirect); then match by queue and agent."""
+
+    contact: str
+    call: str
+    queue: str
+    agent: str
+    ended_by: EndedBy
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeftQueue(Fact):
+    """QueueCallerLeave: every exit, the answered one included. It says nothing about why."""
+
+    contact: str
+    call: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftUnanswered(Fact):
+    """QueueCallerAbandon. NOT an abandonment: time-out, leave-empty and withdrawal raise it too."""
+
+    contact: str
+    call: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueExited(Fact):
+    """Our dialplan's UserEvent after Queue(): the authority on refusals, time-outs and the rest.
+
+    ``status`` is QUEUESTATUS: TIMEOUT FULL JOINEMPTY LEAVEEMPTY JOINUNAVAIL LEAVEUNAVAIL CONTINUE WITHDRAW, or empty.
+    """
+
+    contact: str
+    call: str
+    queue: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Fact):
+    """Hangup of one channel: the caller's, or an agent's leg."""
+
+    contact: str
+    call: str
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStateReported(Fact):
+    """A queue member's state. ``state`` is Asterisk's device state number (0 unknown, 1 idle, 2 in use, 5 unavailable, 6 ringing)."""
+
+    queue: str
+    agent: str
+    state: int
+    paused: bool
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEstablished(Fact):
+    """Logged in and about to send a snapshot. ``gap_from`` is when we last heard Asterisk; None on the first connect."""
+
+    asterisk_version: str
+    gap_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost(Fact):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPresent(Fact):
+    """Snapshot: this channel lives now."""
+
+    contact: str
+    call: str
+    application: str  # "Queue", "AGI", "AppQueue" …
+    seconds: float  # since it was created
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWaiting(Fact):
+    """Snapshot: this caller waits in this queue now. A QueueEntry has no Linkedid, so ``contact`` may be empty."""
+
+    contact: str
+    call: str
+    queue: str
+    position: int
+    waited: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotComplete(Fact):
+    """All CallPresent and CallerWaiting of this snapshot have been sent: what they didn't name has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskStopped(Fact):
+    """Shutdown event: the hang-ups of the seconds before were nobody's doing."""
+
+
+AnyFact = (
+    CallArrived
+    | CallerQueued
+    | AgentRang
+    | AgentPickedUp
+    | AgentRingEnded
+    | AgentAnswered
+    | TalkEnded
+    | CallerLeftQueue
+    | LeftUnanswered
+    | QueueExited
+    | CallEnded
+    | AgentStateReported
+    | LinkEstablished
+    | LinkLost
+    | CallPresent
+    | CallerWaiting
+    | SnapshotComplete
+    | AsteriskStopped
+)

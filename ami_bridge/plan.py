@@ -1,0 +1,57 @@
+"""What Asterisk is to be configured as: plain values, made from the daemon's settings, read by the writers of this room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """An agent's telephone. With ``contact`` it is reached there without registration; else it registers with ``secret``."""
+
+    extension: str  # "101"; the PJSIP endpoint has the same name
+    agent: str  # the member's name in queue events and reports
+    secret: str | None = None
+    contact: str | None = None  # "sip:101@127.0.0.1:5091"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlan:
+    name: str
+    members: tuple[str, ...]  # extensions
+    ring_s: int  # one agent rings this long before the next is tried
+    max_waiting: int  # a caller beyond it is refused FULL; 0 = no limit
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskPlan:
+    """All that the generated files depend on. Ports are TCP or UDP as their protocol says; addresses are where Asterisk binds."""
+
+    major_version: int  # 20 or 22: Queue()'s arguments and the AGI line limit differ
+    configuration: Path  # where the .conf files go
+    modules: Path  # astmoddir
+    data: Path  # astdatadir: sounds/, moh/, documentation/
+    state: Path  # Asterisk's own db, keys, run, spool, log
+    recordings: Path  # absolute; RECORD FILE writes below it
+    fallback_spool: Path  # where the fallback script leaves messages
+    fallback_command: Path | None  # the AGI script Asterisk runs by itself; None = static fallback only
+    bind_address: str
+    sip_port: int
+    rtp_first_port: int
+    rtp_last_port: int
+    ami_port: int
+    ami_user: str
+    ami_secret: str
+    agi_host: str
+    agi_port: int
+    agi_token: str
+    hotline_numbers: tuple[str, ...]  # empty = every number dialled in reaches the hotline
+    trusted_peers: tuple[str, ...]  # addresses whose INVITEs are taken without registration
+    language: str  # the language a call begins in
+    fallback_queue: str  # where a caller goes when nothing else works
+    longest_call_s: int
+    queues: tuple[QueuePlan, ...]
+    phones: tuple[Phone, ...]
+    run_user: str | None = None
+    nat_address: str | None = None
