@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 Language = str  # "zh" or "en": the two the product speaks
 
@@ -40,13 +41,20 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A date and time of day, read in its own zone: 三月八日八点三十分, March 8, 8 30 A M."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A recording made in this call, played back by its reference (see ``outcomes.Recorded``)."""
 
     reference: str
 
 
-Segment = Text | Characters | Number | Recording
+Segment = Text | Characters | Number | Moment | Recording
 Speech = tuple[Segment, ...]
 
 
@@ -68,33 +76,50 @@ class Prompt:
 
 ZH_DIGITS = "零一二三四五六七八九"
 _ZH_UNITS = (("qian", 1000, "千"), ("bai", 100, "百"), ("shi", 10, "十"))
-_EN_TEENS_AND_BELOW = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-).split()
+_EN_TEENS_AND_BELOW = tuple(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen".split()
+)
 _EN_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ZH_TIME = (("month", "月"), ("day", "日"), ("hour", "点"), ("minute", "分"))
+_EN_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 LARGEST_NUMBER = 9999
 
 
 def vocabulary(language: Language) -> tuple[Prompt, ...]:
-    """Every prompt that ``Characters`` and ``Number`` can need, independent of any flow."""
+    """Every prompt that ``Characters``, ``Number`` and ``Moment`` can need, independent of any flow."""
     letters = [Prompt(f"letter-{c.lower()}", language, c) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
     if language == "zh":
         numerals = [Prompt(f"number-{n}", "zh", ZH_DIGITS[n]) for n in range(10)]
         numerals += [Prompt(f"number-{name}", "zh", text) for name, _, text in _ZH_UNITS]
+        numerals += [Prompt(f"time-{name}", "zh", text) for name, text in _ZH_TIME]
         return (*numerals, *letters)
     numerals = [Prompt(f"number-{n}", language, word) for n, word in enumerate(_EN_TEENS_AND_BELOW)]
     numerals += [Prompt(f"number-{(i + 2) * 10}", language, word) for i, word in enumerate(_EN_TENS)]
     numerals += [Prompt("number-hundred", language, "hundred"), Prompt("number-thousand", language, "thousand")]
-    return (*numerals, *letters)
+    months = [Prompt(f"time-month-{i}", language, month) for i, month in enumerate(_EN_MONTHS, start=1)]
+    halves = [Prompt("time-am", language, "A M"), Prompt("time-pm", language, "P M")]
+    return (*numerals, *months, *halves, *letters)
+
+
+def spoken_moment(at: datetime, language: Language) -> list[str]:
+    """Prompt names for a date and time of day. A full hour has no minutes."""
+    if language == "zh":
+        parts = [
+            (at.month, "month"),
+            (at.day, "day"),
+            (at.hour, "hour"),
+            *([(at.minute, "minute")] if at.minute else []),
+        ]
+        return [name for value, unit in parts for name in (*_zh_number(value), f"time-{unit}")]
+    minutes = ["number-0"] * (at.minute < 10) + _en_number(at.minute) if at.minute else []
+    hour = _en_number(at.hour % 12 or 12)
+    return [f"time-month-{at.month}", *_en_number(at.day), *hour, *minutes, "time-am" if at.hour < 12 else "time-pm"]
 
 
 def spoken_characters(value: str) -> list[str]:
     """Prompt names for a string read character by character; whatever cannot be spoken is left out."""
-    return [
-        f"number-{c}" if c.isdigit() else f"letter-{c.lower()}"
-        for c in value.upper()
-        if c.isascii() and c.isalnum()
-    ]
+    return [f"number-{c}" if c.isdigit() else f"letter-{c.lower()}" for c in value.upper() if c.isascii() and c.isalnum()]
 
 
 def spoken_number(value: int, language: Language) -> list[str]:

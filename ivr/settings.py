@@ -345,5 +345,3 @@ def _line_of(source: str, location: list[str]) -> int | None:
 
 def _listed(names: dict[str, Any]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-

@@ -1,0 +1,101 @@
+"""What a flow may ask of a call and of the house: imperatives, as plain values. Pure; the session and the simulator perform them.
+
+The effects of ``CALL_EFFECTS`` need the caller on the line; the others go on after he hung up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callflows.speech import Speech
+
+
+@dataclass(frozen=True, slots=True)
+class EnterNode:
+    """The walk has come to this node; performed by noting it in the contact's path."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnterLine:
+    """From here the contact belongs to this line of the hotline (R1)."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak. With ``barge_in`` a key cuts it short and counts as the first key of the next ``Ask``."""
+
+    speech: Speech
+    barge_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Speak and collect keys → ``Digits`` or ``NoInput``. All times in seconds.
+
+    ``first_digit_s`` runs from the end of the speech, ``inter_digit_s`` from each key. ``#`` ends the input early and is not part of
+    it, unless it is the only key pressed.
+    """
+
+    speech: Speech
+    longest: int = 1
+    first_digit_s: float = 5.0
+    inter_digit_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record the caller after a beep → ``Recorded`` or ``NothingRecorded``; ends by ``#``, by silence, or at ``longest_s``."""
+
+    longest_s: int
+    silence_s: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SetLanguage:
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Hand the caller to a queue → ``QueueLeft``. It ends this leg of the walk: the outcome comes to a restored one."""
+
+    queue: str
+    longest_wait_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call from our side."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHours:
+    """Is this line staffed now? → ``Hours``."""
+
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileComplaint:
+    """Open a complaint with what the caller gave (R10) → ``ComplaintFiled`` once it is safely stored, else ``NotStored``."""
+
+    serial: str | None
+    contact_number: str | None
+    recording: str | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Keep a recorded message for the contact's line → ``MessageTaken`` or ``NotStored``."""
+
+    recording: str
+    complete: bool
+
+
+Effect = EnterNode | EnterLine | Say | Ask | Record | SetLanguage | Queue | HangUp | CheckHours | FileComplaint | TakeMessage
+CALL_EFFECTS = (Say, Ask, Record, SetLanguage, Queue, HangUp)

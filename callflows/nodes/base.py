@@ -1,0 +1,115 @@
+"""What every node type is made of: its settings as written in a flow file, and ``steps()`` that yields effects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from callflows.effects import Effect
+from callflows.outcomes import Outcome
+from callflows.speech import Characters, Moment, Number, Recording, Segment, Speech, Text
+
+Steps = Generator[Effect, Outcome, str]
+NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+# YAML reads a bare 1 as a number; a key on the telephone is a character.
+Key = Annotated[str, BeforeValidator(lambda key: str(key) if isinstance(key, int) else key), Field(pattern=r"^[0-9*#]$")]
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(characters|number|recording|time))?\}")
+
+
+class Words(BaseModel):
+    """A text in each language, with ``{variable}`` where a value is read out (``{x:number}``, ``{x:recording}``, ``{x:time}``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    zh: str | None = None
+    en: str | None = None
+
+    def languages(self) -> set[str]:
+        return {language for language in ("zh", "en") if getattr(self, language)}
+
+    def placeholders(self) -> set[str]:
+        return {match[1] for text in (self.zh, self.en) if text for match in _PLACEHOLDER.finditer(text)}
+
+    def speech(self, place: str, variables: Mapping[str, str], language: str) -> Speech:
+        """The segments to play in ``language``; a variable without a value is left out. ``place`` names the prompt files."""
+        segments: list[Segment] = []
+        for index, (fixed, variable, manner) in enumerate(self._parts(language)):
+            if fixed:
+                segments.append(self._text(place, index, language, fixed))
+            elif value := variables.get(variable, ""):
+                segments.append(_spoken(value, manner))
+        return tuple(segments)
+
+    def texts(self, place: str) -> Iterator[tuple[str, Text]]:
+        """Every (language, fixed text) that these words can lead to: what the prompt library must have."""
+        for language in sorted(self.languages()):
+            for index, (fixed, _, _) in enumerate(self._parts(language)):
+                if fixed:
+                    yield language, self._text(place, index, language, fixed)
+
+    @staticmethod
+    def _text(place: str, index: int, language: str, fixed: str) -> Text:
+        return Text(name=place if index == 0 else f"{place}-{index}", by_language={language: fixed})
+
+    def _parts(self, language: str) -> Iterator[tuple[str, str, str]]:
+        source: str = getattr(self, language) or ""
+        position = 0
+        for match in _PLACEHOLDER.finditer(source):
+            if fixed := source[position : match.start()].strip(" ,，。.;；"):
+                yield fixed, "", ""
+            yield "", match[1], match[2] or "characters"
+            position = match.end()
+        if fixed := source[position:].strip(" ,，。.;；") if position else source.strip():
+            yield fixed, "", ""
+
+
+def _spoken(value: str, manner: str) -> Segment:
+    if manner == "recording":
+        return Recording(value)
+    if manner == "number" and value.isdecimal():
+        return Number(int(value))
+    if manner == "time":
+        return Moment(datetime.fromisoformat(value))
+    return Characters(value)
+
+
+@dataclass(slots=True)
+class CallState:
+    """What the flow knows of this call: its language and its variables. Restored after a queue, so plain text only."""
+
+    language: str
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def speech(self, words: Words, place: str) -> Speech:
+        return words.speech(place, self.variables, self.language)
+
+
+class Node(BaseModel):
+    """One step of a flow. ``kind`` is the key that names it in the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    kind: ClassVar[str]
+    # Does the walk leave the daemon here? Such a node yields that one effect and nothing before it.
+    hands_over: ClassVar[bool] = False
+
+    def steps(self, call: CallState, place: str) -> Steps:
+        """Yield effects, be sent their outcomes, return the name of the exit taken."""
+        raise NotImplementedError
+
+    def exits(self) -> Mapping[str, str]:
+        """Exit name → node name. Empty for a node that ends the flow."""
+        raise NotImplementedError
+
+    def words(self) -> Mapping[str, Words]:
+        """Slot → what is said there, the main words under ""; for the linter and the prompt library."""
+        return {}
+
+    def assigns(self) -> set[str]:
+        """Variables that this node sets."""
+        return set()
