@@ -1,0 +1,106 @@
+"""From the administrator's settings to the plan Asterisk's configuration is written from.
+
+For whoever writes it: ``ivrd asterisk config``, ``ivrd check`` and the testbed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ami_bridge.plan import AsteriskPlan, Phone, QueuePlan
+from ivr.settings import Agent, Settings, SettingsError
+
+# Names of the secrets in STATE/secrets/ that Asterisk and the daemon share.
+AMI_SECRET = "ami"  # noqa: S105 - a file name
+AGI_SECRET = "agi"  # noqa: S105 - a file name
+# Where a caller goes when nothing else works: the 客服中心, whose people take any call (R5, R63).
+LAST_RESORT_LINE = "complaint"
+_ON_THIS_MACHINE = re.compile(r"@(?P<host>127\.0\.0\.1|localhost):(?P<port>[0-9]{1,5})$")
+
+
+@dataclass(frozen=True, slots=True)
+class AsteriskInstallation:
+    """Where an Asterisk's own files lie; ``share`` holds its documentation, which res_pjsip can't load without."""
+
+    major_version: int
+    modules: Path
+    share: Path
+    fallback_command: Path | None = None  # the script Asterisk runs when the daemon is down, as Asterisk sees it
+    run_user: str | None = None
+
+
+DEBIAN_INSTALLATION = AsteriskInstallation(
+    major_version=22, modules=Path("/usr/lib/x86_64-linux-gnu/asterisk/modules"), share=Path("/usr/share/asterisk")
+)
+
+
+def asterisk_plan(settings: Settings, installation: AsteriskInstallation = DEBIAN_INSTALLATION) -> AsteriskPlan:
+    """The plan of these settings, with every port shifted by ``port_offset`` and secrets made where there are none.
+
+    Raises SettingsError when a phone's password can't be read or there is no queue at all.
+    """
+    paths = settings.paths
+    root = paths.asterisk
+    return AsteriskPlan(
+        major_version=installation.major_version,
+        configuration=root / "etc",
+        modules=installation.modules,
+        data=root / "data",
+        state=root / "var",
+        recordings=paths.recordings,
+        fallback_spool=paths.spool,
+        fallback_command=installation.fallback_command,
+        bind_address=settings.asterisk.bind_address,
+        sip_port=settings.shifted(settings.asterisk.sip_port),
+        rtp_first_port=settings.shifted(settings.asterisk.rtp_first_port),
+        rtp_last_port=settings.shifted(settings.asterisk.rtp_last_port),
+        ami_port=settings.shifted(settings.ami.port),
+        ami_user=settings.ami.user,
+        ami_secret=paths.secret(AMI_SECRET),
+        agi_host=settings.agi.host,
+        agi_port=settings.shifted(settings.agi.port),
+        agi_token=paths.secret(AGI_SECRET),
+        hotline_numbers=settings.hotline.numbers,
+        trusted_peers=settings.asterisk.trusted_peers,
+        language=settings.hotline.language,
+        fallback_queue=_last_resort(settings),
+        longest_call_s=settings.hotline.longest_call_s,
+        queues=tuple(
+            QueuePlan(name, members=queue.members, ring_s=queue.ring_s, max_waiting=queue.max_waiting)
+            for name, queue in settings.queues.items()
+        ),
+        phones=tuple(_phone(extension, agent, settings) for extension, agent in settings.agents.items()),
+        run_user=installation.run_user,
+        nat_address=settings.asterisk.nat_address,
+    )
+
+
+def _last_resort(settings: Settings) -> str:
+    if not settings.queues:
+        raise SettingsError(["there is no [queues.…] in the settings: a hotline needs at least one"])
+    line = settings.lines.get(LAST_RESORT_LINE)
+    return line.queue if line else next(iter(settings.queues))
+
+
+def _phone(extension: str, agent: Agent, settings: Settings) -> Phone:
+    if agent.contact is not None:
+        return Phone(extension, agent.name, contact=_beside_us(agent.contact, settings))
+    path = agent.secret_file
+    try:
+        secret = path.read_text(encoding="utf-8").strip() if path else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError([f"agents.{extension}.secret_file: can't read {path}: {reason}"]) from error
+    if not secret:
+        raise SettingsError([f"agents.{extension}.secret_file: {path} is empty; write the phone's password into it"])
+    return Phone(extension, agent.name, secret=secret)
+
+
+def _beside_us(contact: str, settings: Settings) -> str:
+    """A contact on this machine moves with ``port_offset`` like every port of ours; one elsewhere stays as it is."""
+    found = _ON_THIS_MACHINE.search(contact)
+    if not found:
+        return contact
+    return f"{contact[: found.start()]}@{found['host']}:{settings.shifted(int(found['port']))}"
