@@ -8,12 +8,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """An agent's telephone. With ``contact`` it is reached there without registration; else it registers with ``secret``."""
+    """An agent's telephone. With ``contact`` it is reached there without registration; else it registers with ``secret``.
+
+    ``qualify_s``: seconds between the OPTIONS requests that find out whether the phone is there; 0 = it is never asked
+    and always taken to be there, so that a dead one costs every caller a whole ``ring_s``.
+    """
 
     extension: str  # "101"; the PJSIP endpoint has the same name
     agent: str  # the member's name in queue events and reports
     secret: str | None = None
     contact: str | None = None  # "sip:101@127.0.0.1:5091"
+    qualify_s: int = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +60,6 @@ class AsteriskPlan:
     phones: tuple[Phone, ...]
     run_user: str | None = None
     nat_address: str | None = None
+    fallback_python: Path | None = None  # with it, ``fallback_command`` is written too, to be run by this interpreter
+    ami_bind: str = "127.0.0.1"  # another address only for a daemon in another container or on a private network
+    ami_permit: tuple[str, ...] = ("127.0.0.1",)  # who may open an AMI session: addresses or networks

@@ -1,0 +1,172 @@
+"""extensions.conf: a caller's way through Asterisk, leg by leg, whether the daemon answers or not.
+
+For ``asterisk_files`` only. The contract with the FastAGI server (and with the fallback script, which keeps the same one):
+
+- every leg is ``AGI(agi://host:port/call,TOKEN,start)`` or ``AGI(…,TOKEN,queue,<queue>,<QUEUESTATUS>)``;
+- the server sets ``IVR_NEXT`` (``queue`` or ``hangup``), for ``queue`` also ``IVR_QUEUE`` and ``IVR_QUEUE_WAIT`` (s), and
+  last of all ``IVR_DONE=1``. Only IVR_DONE decides: AGISTATUS is SUCCESS when a server dies in the middle of a call.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ami_bridge.conf_text import HEADER, ConfigurationError, directory, with_port, word
+from ami_bridge.pjsip_file import INBOUND_CONTEXT, PHONES_CONTEXT
+from ami_bridge.plan import AsteriskPlan
+
+CALL_CONTEXT = "ivrd-call"
+LONGEST_LEGS = 12  # a flow that queues a caller this often goes round in circles
+DEFAULT_WAIT_S = 90
+LONGEST_WAIT_S = 3600
+PHONE_RING_S = 30
+# What a dialled or calling number may consist of.
+NUMBER = "0-9*#+"
+# A caller's name: printable ASCII without " and \, and every byte of UTF-8 beyond it, so that Chinese names stay whole.
+# FILTER() works on bytes; in this form \x22 and \x5c are left out of the ranges.
+NAME = r"\x20-\x21\x23-\x5b\x5d-\x7e\x80-\xff"
+# The first character of what may be dialled: digits, + and *; '!' = whatever follows.
+ANY_NUMBER = "_[0-9+*]!"
+
+
+def extensions_conf(plan: AsteriskPlan) -> str:
+    """The whole file. Raises ConfigurationError where a value of the plan can't stand in it."""
+    if plan.fallback_queue not in {queue.name for queue in plan.queues}:
+        raise ConfigurationError(f"fallback_queue is {plan.fallback_queue!r}, and there is no such queue.")
+    blocks = [HEADER, _general(), _inbound(plan), _call(plan), _phones(plan)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _general() -> str:
+    return "[general]\nstatic = yes\nwriteprotect = yes\nclearglobalvars = no"
+
+
+def _extension(pattern: str, *steps: str) -> list[str]:
+    """``label: App(…)`` becomes a labelled priority."""
+    lines = []
+    for number, step in enumerate(steps):
+        label, colon, application = step.partition(": ")
+        labelled = bool(colon) and label.isidentifier()
+        name = f"({label})" if labelled else ""
+        head = f"exten => {pattern},1{name}" if number == 0 else f" same => n{name}"
+        lines.append(f"{head},{application if labelled else step}")
+    return lines
+
+
+def _inbound(plan: AsteriskPlan) -> str:
+    """What a stranger sent is cleaned before anything else looks at it, and never put into an expression before that."""
+    language = word(plan.language, "language", r"[a-z]{2}(_[A-Z]{2})?")
+    steps = (
+        f"Set(TIMEOUT(absolute)={plan.longest_call_s})",
+        f"Set(CHANNEL(language)={language})",
+        f"Set(CALLERID(num)=${{FILTER({NUMBER},${{CALLERID(num)}})}})",
+        f"Set(CALLERID(name)=${{FILTER({NAME},${{CALLERID(name)}})}})",
+        f"Set(CALLERID(dnid)=${{FILTER({NUMBER},${{CALLERID(dnid)}})}})",
+        "Set(CALLERID(ani)=${CALLERID(num)})",
+        f"Set(IVR_DIALLED=${{FILTER({NUMBER},${{EXTEN}})}})",
+        # Something else than a number was dialled: lengths are compared, for a length can't break the expression.
+        "GotoIf($[${LEN(${IVR_DIALLED})} = ${LEN(${EXTEN})}]?number)",
+        "Hangup(1)",  # cause 1: unallocated number
+        f"number: Goto({CALL_CONTEXT},${{IVR_DIALLED}},1)",
+    )
+    lines = [f"[{INBOUND_CONTEXT}]"]
+    for number in _numbers(plan):
+        lines += _extension(number, *steps)
+    return "\n".join(lines)
+
+
+def _call(plan: AsteriskPlan) -> str:
+    host = word(plan.agi_host, "agi_host", r"[A-Za-z0-9.:_-]{1,253}")
+    daemon = f"agi://{with_port(host, plan.agi_port)}/call"
+    token = word(plan.agi_token, "agi_token", r"[A-Za-z0-9_-]{8,256}")
+    lines = [
+        f"[{CALL_CONTEXT}]",
+        *_extension(
+            ANY_NUMBER,
+            "Set(IVR_LEG=0)",
+            "Set(IVR_EVENT=start)",
+            "Set(IVR_STATUS=)",
+            "leg: Set(IVR_LEG=$[${IVR_LEG} + 1])",
+            f"GotoIf($[${{IVR_LEG}} > {LONGEST_LEGS}]?goodbye)",
+            *_cleared(),
+            # The event may be "queue,<queue>,<status>": its commas become AGI()'s.
+            f"AGI({daemon},{token},${{IVR_EVENT}})",
+            'GotoIf($["${IVR_DONE}" = "1"]?served)',
+            *_fallback(plan.fallback_command),
+            "Goto(static)",
+            'served: GotoIf($["${IVR_NEXT}" = "queue"]?queue)',
+            'GotoIf($["${IVR_NEXT}" = "hangup"]?end)',
+            "Log(ERROR,ivrd: IVR_NEXT says neither queue nor hangup)",
+            "Goto(static)",
+            "queue: Set(IVR_QUEUE=${FILTER(a-z0-9_\\x2d,${IVR_QUEUE})})",
+            "GotoIf(${QUEUE_EXISTS(${IVR_QUEUE})}?wait)",
+            "Log(ERROR,ivrd: IVR_QUEUE names no queue)",
+            "Goto(static)",
+            "wait: Set(IVR_QUEUE_WAIT=0${FILTER(0-9,${IVR_QUEUE_WAIT})})",
+            f"ExecIf($[${{IVR_QUEUE_WAIT}} < 1 | ${{IVR_QUEUE_WAIT}} > {LONGEST_WAIT_S}]?Set(IVR_QUEUE_WAIT={DEFAULT_WAIT_S}))",
+            *_queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}"),
+            "Set(IVR_EVENT=queue,${IVR_QUEUE},${IVR_STATUS})",
+            "Goto(leg)",
+            # The daemon is gone and so is the fallback script.
+            "static: Answer()",
+            # An agent has already served the caller: putting him into a queue again would be wrong.
+            'GotoIf($["${IVR_STATUS}" = "CONTINUE"]?goodbye)',
+            "Playback(ivrd/fallback-apology)",
+            *_queue(plan.fallback_queue, str(DEFAULT_WAIT_S)),
+            "goodbye: Answer()",
+            "Playback(ivrd/fallback-goodbye)",
+            "end: Hangup()",
+        ),
+        # The caller hung up in a queue: no step after Queue() runs, so it is told here, with an empty status.
+        *_extension("h", f'ExecIf($["${{IVR_IN_QUEUE}}" != ""]?{_queue_exit("${IVR_IN_QUEUE}", "")})'),
+    ]
+    return "\n".join(lines)
+
+
+def _cleared() -> tuple[str, ...]:
+    return ("Set(IVR_DONE=)", "Set(IVR_NEXT=)", "Set(IVR_QUEUE=)", "Set(IVR_QUEUE_WAIT=)")
+
+
+def _fallback(command: Path | None) -> tuple[str, ...]:
+    if command is None:
+        return ()
+    path = directory(command, "fallback_command")
+    return (
+        "Log(WARNING,ivrd: the daemon did not finish a leg of ${CHANNEL(uniqueid)} and the fallback takes it)",
+        *_cleared(),
+        f"AGI({path},${{IVR_EVENT}})",
+        'GotoIf($["${IVR_DONE}" = "1"]?served)',
+    )
+
+
+def _queue(name: str, wait_s: str) -> tuple[str, ...]:
+    """Queue() and the report of how it ended: for a caller refused at the door (FULL, JOINEMPTY) no event and no
+    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ."""
+    return (
+        "Set(QUEUESTATUS=)",
+        f"Set(IVR_IN_QUEUE={name})",
+        f"Queue({name},c,,,{wait_s})",
+        "Set(IVR_IN_QUEUE=)",
+        "Set(IVR_STATUS=${FILTER(A-Z,${QUEUESTATUS})})",
+        _queue_exit(name, "${IVR_STATUS}"),
+    )
+
+
+def _queue_exit(queue: str, status: str) -> str:
+    return f"UserEvent(QueueExit,Queue: {queue},QueueStatus: {status})"
+
+
+def _phones(plan: AsteriskPlan) -> str:
+    """Agents reach each other and the hotline, and nothing outside."""
+    lines = [f"[{PHONES_CONTEXT}]"]
+    for phone in plan.phones:
+        lines += _extension(phone.extension, f"Dial(PJSIP/{phone.extension},{PHONE_RING_S})", "Hangup()")
+    for number in _numbers(plan):
+        lines += _extension(number, f"Goto({INBOUND_CONTEXT},${{FILTER({NUMBER},${{EXTEN}})}},1)")
+    return "\n".join(lines)
+
+
+def _numbers(plan: AsteriskPlan) -> tuple[str, ...]:
+    if not plan.hotline_numbers:
+        return (ANY_NUMBER,)
+    return tuple(word(number, f"the hotline number {number!r}", r"\+?[0-9]{3,20}") for number in plan.hotline_numbers)
