@@ -76,10 +76,12 @@ class Prompt:
 
 ZH_DIGITS = "零一二三四五六七八九"
 _ZH_UNITS = (("qian", 1000, "千"), ("bai", 100, "百"), ("shi", 10, "十"))
-_EN_TEENS_AND_BELOW = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen".split()
+# fmt: off
+_EN_TEENS_AND_BELOW = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )
+# fmt: on
 _EN_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _ZH_TIME = (("month", "月"), ("day", "日"), ("hour", "点"), ("minute", "分"))
 _EN_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
