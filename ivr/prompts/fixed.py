@@ -18,11 +18,11 @@ _TEXTS = {
     ),
     "fallback-record-message": (
         "请在提示音后留下您的姓名、电话和留言内容，结束请按井号键。",
-        "After the beep, please leave your name, your telephone number and your message. Press the pound key to end.",
+        "After the beep, please leave your name, your telephone number and your message. Press hash to end.",
     ),
     "fallback-record-complaint": (
         "请在提示音后说明您要投诉的情况，并留下您的电话，结束请按井号键。",
-        "After the beep, please tell us about your complaint and leave your telephone number. Press the pound key to end.",
+        "After the beep, please tell us about your complaint and leave your telephone number. Press hash to end.",
     ),
     "fallback-thanks": (
         "您的录音已经保存，我们会尽快给您回电。谢谢。",

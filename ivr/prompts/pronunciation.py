@@ -30,7 +30,7 @@ class Voice:
 # The wider range sets the four tones 9 semitones apart instead of 6.
 VOICES = {
     "zh": Voice("cmn", rate=185, numeral_rate=150, pitch=50, range=85),
-    "en": Voice("en-us", rate=155, numeral_rate=150, pitch=50, range=50),
+    "en": Voice("en-us", rate=155, numeral_rate=165, pitch=50, range=50),
 }
 RESPELLING_VERSION = 1  # raise it with any change below: what was rendered before is then stale
 
@@ -44,6 +44,7 @@ _ZH_RESPELLED = {
     "重选": "虫选",
     "重试": "虫试",
     "重来": "虫来",
+    "应为": "应维",
     "周一": "周衣",  # 一 keeps its first tone in a day's name
     "星期一": "星期衣",
     "#号键": "井号键",
@@ -52,7 +53,7 @@ _ZH_RESPELLED = {
     "#": "井号",
     "*": "星号",
 }
-_EN_RESPELLED = {"#": " pound ", "*": " star "}
+_EN_RESPELLED = {"#": " hash ", "*": " star "}
 # Longer than a quantity anybody says, or with a leading zero: a telephone or serial number, read digit by digit.
 _DIGIT_STRING = re.compile(r"0\d+|\d{5,}|\d{4}(?=年)")
 _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![a-z])")
