@@ -27,7 +27,7 @@ class AsteriskInstallation:
     major_version: int
     modules: Path
     share: Path
-    fallback_command: Path | None = None  # the script Asterisk runs when the daemon is down, as Asterisk sees it
+    python: Path | None = None  # what runs the fallback script, as Asterisk sees it; None = static fallback only
     run_user: str | None = None
 
 
@@ -51,7 +51,8 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation = DEBIA
         state=root / "var",
         recordings=paths.recordings,
         fallback_spool=paths.spool,
-        fallback_command=installation.fallback_command,
+        fallback_command=root / "agi" / "fallback" if installation.python else None,
+        fallback_python=installation.python,
         bind_address=settings.asterisk.bind_address,
         sip_port=settings.shifted(settings.asterisk.sip_port),
         rtp_first_port=settings.shifted(settings.asterisk.rtp_first_port),

@@ -1,0 +1,76 @@
+"""Which ports are free, asked before anything is started on them.
+
+For ``asterisk``, ``agents`` and ``run``: Asterisk itself only logs a port it can't have, and goes on without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ivr.testbed.errors import TestbedError
+
+
+@dataclass(frozen=True, slots=True)
+class NeededPort:
+    """A port somebody is going to bind. ``setting`` names what an administrator would change."""
+
+    kind: Literal["UDP", "TCP"]
+    address: str
+    port: int
+    setting: str
+
+
+def check_free(ports: Iterable[NeededPort]) -> None:
+    """Raises TestbedError naming every port that can't be bound, who has it, and what to change."""
+    if problems := [sentence for port in ports if (sentence := _problem(port))]:
+        problems.append("Shift all ports with PORT_OFFSET=N to run beside it.")
+        raise TestbedError(" ".join(problems))
+
+
+def free_udp_port(address: str) -> int:
+    """A UDP port that was free a moment ago."""
+    with socket.socket(_family(address), socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _problem(needed: NeededPort) -> str | None:
+    kind = socket.SOCK_DGRAM if needed.kind == "UDP" else socket.SOCK_STREAM
+    where = f"{needed.kind} port {needed.port} on {needed.address} ({needed.setting})"
+    with socket.socket(_family(needed.address), kind) as probe:
+        if needed.kind == "TCP":  # a connection that ended a minute ago is no obstacle
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((needed.address, needed.port))
+        except OverflowError:
+            return f"{where} is beyond 65535: PORT_OFFSET is too large."
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"{where} is taken{_by_whom(needed)}."
+            return f"{where} can't be bound: {error.strerror}."
+    return None
+
+
+def _by_whom(needed: NeededPort) -> str:
+    """`` by sipp (process 123)``, as far as /proc lets us see it."""
+    inodes = set()
+    for table in ("", "6"):
+        with contextlib.suppress(OSError):
+            rows = Path(f"/proc/net/{needed.kind.lower()}{table}").read_text().splitlines()[1:]
+            inodes |= {row.split()[9] for row in rows if int(row.split()[1].rpartition(":")[2], 16) == needed.port}
+    wanted = {f"socket:[{inode}]" for inode in inodes if inode != "0"}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(str(link.readlink()) in wanted for link in (process / "fd").iterdir()):
+                return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
+    return ""
