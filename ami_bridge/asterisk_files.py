@@ -5,15 +5,11 @@ For the launcher, ``ivrd check`` and the tests.
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import shutil
-import struct
 import tempfile
-import wave
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from ami_bridge.conf_text import (
@@ -51,10 +47,10 @@ FILTERED_EVENTS = ("DeviceStateChange", "MusicOnHoldStart", "MusicOnHoldStop", "
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationFile:
-    """One file as it is to stand on the disk. ``mode``: its permissions; content is bytes because sounds are files too."""
+    """One file as it is to stand on the disk. ``mode``: its permissions."""
 
     path: Path
-    content: bytes
+    text: str
     mode: int
 
 
@@ -82,10 +78,9 @@ def configuration_files(plan: AsteriskPlan) -> list[ConfigurationFile]:
         "http.conf": (file_text(section("general", [("enabled", False)])), READABLE),
         **dict.fromkeys(EMPTY_FILES, (HEADER + "\n", READABLE)),
     }
-    files = [ConfigurationFile(plan.configuration / name, text.encode(), mode) for name, (text, mode) in texts.items()]
-    files.append(ConfigurationFile(plan.data / "sounds" / "beep.wav", _beep(), READABLE))
+    files = [ConfigurationFile(plan.configuration / name, text, mode) for name, (text, mode) in texts.items()]
     if plan.fallback_command is not None and plan.fallback_python is not None:
-        files.append(ConfigurationFile(plan.fallback_command, _fallback_launcher(plan).encode(), RUNNABLE))
+        files.append(ConfigurationFile(plan.fallback_command, _fallback_launcher(plan), RUNNABLE))
     return sorted(files, key=lambda file: file.path)
 
 
@@ -121,8 +116,9 @@ def write_configuration(plan: AsteriskPlan) -> list[Path]:
 
 
 def _write(file: ConfigurationFile, plan: AsteriskPlan) -> bool:
+    content = file.text.encode()
     try:
-        same = file.path.read_bytes() == file.content and file.path.stat().st_mode & 0o777 == file.mode
+        same = file.path.read_bytes() == content and file.path.stat().st_mode & 0o777 == file.mode
     except OSError:  # not there, or not readable: it is written anew
         same = False
     if same:
@@ -132,7 +128,7 @@ def _write(file: ConfigurationFile, plan: AsteriskPlan) -> bool:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             os.fchmod(stream.fileno(), file.mode)
-            stream.write(file.content)
+            stream.write(content)
         _hand_over(Path(temporary), plan, owner=False)
         Path(temporary).replace(file.path)
     except BaseException:
@@ -183,6 +179,7 @@ def _asterisk_conf(plan: AsteriskPlan) -> str:
         # RTP goes on while a caller is only recorded or waited for; some carriers end silent calls.
         ("transmit_silence", True),
         ("hideconnect", True),
+        ("nocolor", True),  # the launcher and journald want plain text
         ("disable_remote_console_shell", True),
     ]
     if plan.run_user is not None:
@@ -275,18 +272,3 @@ def _fallback_launcher(plan: AsteriskPlan) -> str:
     python = carried(plan.fallback_python, "fallback_python")
     command = shlex.join([python, "-sP", "-m", "ami_bridge.fallback_agi", *options])
     return f'#!/bin/sh\n# Written by ivrd from its settings.\nPYTHONPATH={shlex.quote(str(package))} exec {command} "$@"\n'
-
-
-def _beep() -> bytes:
-    """The tone before a recording: RECORD FILE's BEEP plays the sound named beep. 0.3 s of 1 kHz at −16 dBFS, 8 kHz mono."""
-    rate, seconds, amplitude = 8000, 0.3, 5200
-    count = int(rate * seconds)
-    edge = 80  # samples of fade, 10 ms: no click
-    samples = (int(amplitude * min(1.0, i / edge, (count - i) / edge) * math.sin(2 * math.pi * 1000 * i / rate)) for i in range(count))
-    stream = BytesIO()
-    with wave.open(stream, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(rate)
-        sound.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
-    return stream.getvalue()

@@ -103,7 +103,9 @@ def _call(plan: AsteriskPlan) -> str:
             "Log(ERROR,ivrd: IVR_QUEUE names no queue)",
             "Goto(static)",
             "wait: Set(IVR_QUEUE_WAIT=0${FILTER(0-9,${IVR_QUEUE_WAIT})})",
-            f"ExecIf($[${{IVR_QUEUE_WAIT}} < 1 | ${{IVR_QUEUE_WAIT}} > {LONGEST_WAIT_S}]?Set(IVR_QUEUE_WAIT={DEFAULT_WAIT_S}))",
+            f"GotoIf($[${{IVR_QUEUE_WAIT}} > 0 & ${{IVR_QUEUE_WAIT}} <= {LONGEST_WAIT_S}]?join)",
+            f"Set(IVR_QUEUE_WAIT={DEFAULT_WAIT_S})",
+            "join: NoOp()",
             *_queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}"),
             "Set(IVR_EVENT=queue,${IVR_QUEUE},${IVR_STATUS})",
             "Goto(leg)",
@@ -118,7 +120,7 @@ def _call(plan: AsteriskPlan) -> str:
             "end: Hangup()",
         ),
         # The caller hung up in a queue: no step after Queue() runs, so it is told here, with an empty status.
-        *_extension("h", f'ExecIf($["${{IVR_IN_QUEUE}}" != ""]?{_queue_exit("${IVR_IN_QUEUE}", "")})'),
+        *_extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', _queue_exit("${IVR_IN_QUEUE}", ""), "done: NoOp()"),
     ]
     return "\n".join(lines)
 

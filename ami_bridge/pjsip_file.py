@@ -46,6 +46,8 @@ def pjsip_conf(plan: AsteriskPlan) -> str:
                 # The address first: a caller whose number happens to be an extension must not be taken for that phone.
                 ("endpoint_identifier_order", "ip,username"),
                 ("keep_alive_interval", 90),
+                # Until its first OPTIONS is answered a phone counts as Unavailable, and callers are refused JOINEMPTY.
+                ("max_initial_qualify_time", 1),
             ],
         ),
         section("ivrd-udp", _transport(plan)),

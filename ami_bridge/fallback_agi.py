@@ -1,0 +1,289 @@
+"""The script Asterisk runs by itself when the daemon is down: an apology, an agent or a recording, and a note for later.
+
+Run as ``python -m ami_bridge.fallback_agi --spool DIR --queue NAME --wait S start|queue [QUEUE STATUS]`` by the dialplan alone.
+It keeps the daemon's contract (``dialplan``), imports the standard library and pyst2 only, and leaves one entry in the spool for
+every call it touches (``spool`` reads them), a hang-up at any moment included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from asterisk.agi import AGIError, AGIHangup
+
+from ami_bridge.hardened_agi import HardenedAGI
+
+LONGEST_RECORDING_MS = 180_000
+SILENCE_ENDS_S = 5  # a caller thinks for a moment; who says nothing for this long has finished
+KEY_WAIT_MS = 5_000
+MENU_TRIES = 2
+WAV_HEADER_BYTES, WAV_BYTES_PER_S = 44, 16_000  # 8 kHz, 16 bits, mono
+
+Kind = Literal["message", "complaint", "contact"]
+
+
+class ArgumentError(Exception):
+    """The script was called wrongly; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the dialplan asks for. ``queue`` and ``wait_s``: where a caller is sent; ``status``: how his last queue ended."""
+
+    spool: Path
+    queue: str
+    wait_s: int
+    after_queue: bool
+    status: str
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is left in the spool about this call; times are aware UTC."""
+
+    id: str
+    started_at: datetime
+    contact: str
+    call: str
+    caller: str | None
+    caller_name: str | None
+    dialled: str
+    language: str
+    kind: Kind = "contact"
+    recorded_at: datetime | None = None
+    seconds: float = 0.0
+    recording: str | None = None
+    path: list[dict[str, str]] = field(default_factory=list)
+    incomplete: bool = True  # until the caller has been taken to the end
+
+    def at(self, node: str, keys: str = "") -> None:
+        self.path.append({"node": node, "at": stamp(datetime.now(UTC)), "keys": keys})
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status is 0 whatever happens to the call: Asterisk is told by IVR_DONE alone."""
+    try:
+        task = parse(sys.argv[1:] if arguments is None else arguments)
+    except ArgumentError as error:
+        print(f"ivrd fallback: {error}", file=sys.stderr)  # noqa: T201 - Asterisk's own log
+        return 2
+    with os.fdopen(0, "rb", closefd=False) as stdin, os.fdopen(1, "wb", buffering=0, closefd=False) as stdout:
+        try:
+            agi = HardenedAGI(stdin, stdout)
+        except AGIHangup:
+            return 0  # Asterisk itself is gone: there is nothing known to write down
+        FallbackCall(agi, task).serve()
+    return 0
+
+
+def parse(arguments: list[str]) -> Task:
+    """By hand, for argparse would double the script's start. Raises ArgumentError."""
+    options = {"--spool": "", "--queue": "", "--wait": ""}
+    rest = list(arguments)
+    while rest and rest[0] in options:
+        if len(rest) < 2:
+            raise ArgumentError(f"{rest[0]} needs a value.")
+        options[rest[0]], rest = rest[1], rest[2:]
+    missing = [name for name, value in options.items() if not value]
+    if missing or not options["--wait"].isascii() or not options["--wait"].isdigit():
+        raise ArgumentError(f"give {', '.join(missing) or '--wait as whole seconds'}; the generated launcher does.")
+    if rest[:1] not in (["start"], ["queue"]):
+        raise ArgumentError("the last arguments must be 'start', or 'queue' with the queue and its status.")
+    status = rest[2] if len(rest) > 2 else ""
+    return Task(Path(options["--spool"]), options["--queue"], int(options["--wait"]), rest[0] == "queue", status)
+
+
+class FallbackCall:
+    """One call: talks to the caller, then leaves the entry, then tells the dialplan what comes next."""
+
+    def __init__(self, agi: HardenedAGI, task: Task) -> None:
+        self.agi = agi
+        self.task = task
+        now = datetime.now(UTC)
+        env = agi.env
+        call = env.get("agi_uniqueid", "")
+        self.entry = Entry(
+            id=f"{now:%Y%m%dT%H%M%S}Z-{os.urandom(8).hex()}",
+            started_at=now,
+            contact=call,
+            call=call,
+            caller=_known(env.get("agi_callerid", "")),
+            caller_name=_known(env.get("agi_calleridname", "")),
+            dialled=env.get("agi_extension", ""),
+            language=env.get("agi_language", ""),
+        )
+
+    def serve(self) -> None:
+        to_queue = False
+        try:
+            self.entry.contact = self.agi.get_full_variable("${CHANNEL(linkedid)}") or self.entry.call
+            to_queue = self._after_queue() if self.task.after_queue else self._start()
+            self.entry.incomplete = False
+        except AGIHangup:
+            self._leave()
+            return
+        except AGIError as error:
+            # A reply nobody foresaw: without IVR_DONE the dialplan's static apology takes the caller.
+            self._leave()
+            self._complain(f"a command failed ({type(error).__name__}); the dialplan goes on by itself")
+            return
+        self._leave()
+        self._tell_dialplan(to_queue)
+
+    def _start(self) -> bool:
+        """True when the caller wants an agent."""
+        self.entry.at("fallback")
+        self.agi.answer()
+        self._say("fallback-apology")
+        for _ in range(MENU_TRIES):
+            key = self._ask("fallback-menu")
+            self.entry.at("fallback_menu", key)
+            if key in ("2", "3"):
+                return not self._record("message" if key == "2" else "complaint")
+            if key in ("", "1"):
+                break
+        self._say("fallback-queueing")
+        self.entry.at("fallback_queue")
+        return True
+
+    def _after_queue(self) -> bool:
+        self.entry.at("fallback_after_queue", self.task.status if self.task.status.isalpha() else "")
+        if self.task.status == "CONTINUE":  # an agent has served him
+            self._say("fallback-goodbye")
+        else:
+            self._say("fallback-all-busy")
+            if not self._record("message"):
+                self._say("fallback-goodbye")
+        return False
+
+    def _record(self, kind: Kind) -> bool:
+        """False when nothing can be recorded at all: the disk is full or the spool can't be written."""
+        entry = self.entry
+        entry.kind = kind
+        self._say(f"fallback-record-{kind}")
+        partial = self.task.spool / f".partial-{entry.id}"
+        entry.at("fallback_record")
+        reply = self.agi.record(str(partial), LONGEST_RECORDING_MS, SILENCE_ENDS_S)
+        entry.recorded_at = datetime.now(UTC)
+        hung_up = reply.data == "hangup"
+        try:
+            entry.seconds = round(max(0, partial.with_suffix(".wav").stat().st_size - WAV_HEADER_BYTES) / WAV_BYTES_PER_S, 2)
+        except OSError as error:
+            self._complain(f"nothing could be recorded into {self.task.spool}: {error.strerror}")
+            entry.kind = "contact"
+            return False
+        if entry.seconds:
+            entry.recording = f"{entry.id}.wav"
+        if hung_up:
+            raise AGIHangup("while recording")
+        self._say("fallback-thanks")
+        self._say("fallback-goodbye")
+        return True
+
+    def _say(self, prompt: str) -> None:
+        """A missing sound must not end the call: what it would have said is left out."""
+        try:
+            self.agi.stream_file(f"ivrd/{prompt}")
+        except AGIHangup:
+            raise
+        except AGIError:
+            self._complain(f"the prompt ivrd/{prompt} can't be played")
+
+    def _ask(self, prompt: str) -> str:
+        try:
+            keys: str = self.agi.get_data(f"ivrd/{prompt}", KEY_WAIT_MS, 1)
+        except AGIHangup:
+            raise
+        except AGIError:
+            self._complain(f"the prompt ivrd/{prompt} can't be played")
+            return ""
+        return keys
+
+    def _leave(self) -> None:
+        """Written under another name, then renamed, the sound first: an entry is there whole or not at all."""
+        try:
+            leave(self.entry, self.task.spool, datetime.now(UTC))
+        except OSError as error:
+            self._complain(f"the call couldn't be noted in {self.task.spool}: {error.strerror}")
+
+    def _tell_dialplan(self, to_queue: bool) -> None:
+        try:
+            if to_queue:
+                self.agi.set_variable("IVR_QUEUE", self.task.queue)
+                self.agi.set_variable("IVR_QUEUE_WAIT", self.task.wait_s)
+            self.agi.set_variable("IVR_NEXT", "queue" if to_queue else "hangup")
+            self.agi.set_variable("IVR_DONE", "1")
+        except AGIError:
+            pass  # he has hung up in the last moment, or the dialplan's static apology takes him
+
+    def _complain(self, sentence: str) -> None:
+        """To Asterisk's log, and to stderr for the case that Asterisk no longer listens."""
+        print(f"ivrd fallback: {sentence}", file=sys.stderr)  # noqa: T201
+        try:
+            self.agi.send_command("EXEC", "Log", self.agi._quote(f"ERROR,ivrd fallback: {sentence}"))
+            self.agi.reply()
+        except (AGIError, ValueError):
+            pass
+
+
+def leave(entry: Entry, spool: Path, now: datetime) -> None:
+    """Put the entry into the spool. Raises OSError; the sound then stays under its ``.partial-`` name."""
+    values = {
+        "version": 1,
+        "id": entry.id,
+        "kind": entry.kind,
+        "contact": entry.contact,
+        "call": entry.call,
+        "caller": entry.caller,
+        "caller_name": entry.caller_name,
+        "dialled": entry.dialled,
+        "language": entry.language,
+        "line": None,  # only a flow knows lines
+        "started_at": stamp(entry.started_at),
+        "recorded_at": stamp(entry.recorded_at) if entry.recorded_at else None,
+        "ended_at": stamp(now),
+        "seconds": entry.seconds,
+        "recording": entry.recording,
+        "path": entry.path,
+        "incomplete": entry.incomplete,
+    }
+    partial = spool / f".partial-{entry.id}"
+    written = partial.with_suffix(".json")
+    with written.open("w", encoding="utf-8") as file:
+        json.dump(values, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    if entry.recording:
+        _sync(partial.with_suffix(".wav"))
+        partial.with_suffix(".wav").rename(spool / entry.recording)
+        _sync(spool)
+    else:
+        partial.with_suffix(".wav").unlink(missing_ok=True)  # a recording of nothing
+    written.rename(spool / f"{entry.id}.json")
+    _sync(spool)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _known(value: str) -> str | None:
+    return None if value in ("", "unknown") else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
