@@ -21,8 +21,8 @@ class CallArrived(Fact):
 
     contact: str
     call: str
-    caller: str  # as Asterisk gave it, hostile: digits only after the dialplan's filter
-    caller_name: str
+    caller: str  # as Asterisk gave it, hostile; empty when unknown
+    caller_name: str  # hostile too, but printable: control characters have become spaces
     dialled: str
 
 
@@ -54,7 +54,10 @@ class AgentPickedUp(Fact):
 
 @dataclass(frozen=True, slots=True)
 class AgentRingEnded(Fact):
-    """The offer ended without a talk; ``result`` is Asterisk's DialStatus or ``RINGNOANSWER``."""
+    """The offer ended without a talk; ``result`` is Asterisk's DialStatus, ``RINGNOANSWER`` or ``AGENTDUMP``.
+
+    It may follow AgentPickedUp: the caller or the agent left before the two were joined.
+    """
 
     contact: str
     call: str
@@ -81,13 +84,17 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TalkEnded(Fact):
-    """AgentComplete. ``call`` is empty when Asterisk lost the channels (after a Redirect); then match by queue and agent."""
+    """AgentComplete. ``call`` is empty when Asterisk lost the channels (after a Redirect); then match by queue and agent.
+
+    It may also come long after the talk: CallEnded of ``agent_call`` ends a talk too, whichever is first.
+    """
 
     contact: str
     call: str
     queue: str
     agent: str
     ended_by: EndedBy
+    agent_call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +150,11 @@ class AgentStateReported(Fact):
 
 @dataclass(frozen=True, slots=True)
 class LinkEstablished(Fact):
-    """Logged in and about to send a snapshot. ``gap_from`` is when we last heard Asterisk; None on the first connect."""
+    """Logged in and about to send a snapshot. ``gap_from`` is when we last heard Asterisk; None on the first connect.
+
+    The facts up to SnapshotComplete describe the present; what happened in the gap has to come from elsewhere (queue_log).
+    An event may then repeat what the snapshot said already: apply facts idempotently.
+    """
 
     asterisk_version: str
     gap_from: datetime | None
@@ -161,7 +172,7 @@ class CallPresent(Fact):
     contact: str
     call: str
     application: str  # "Queue", "AGI", "AppQueue" …
-    seconds: float  # since it was created
+    seconds: float  # since it was created, to the whole second
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,185 @@
+"""Which headers of an event come from Asterisk, and which a caller may have written into his number.
+
+Used by ``translate`` alone.
+
+Asterisk writes a newline inside CALLERID(num), a connected number or a dialled extension raw into its events
+(measured on 22.10.1, ``injected_callerid.ami``), so a caller can add headers, or end a message and begin another.
+What protects us:
+
+* A broadcast event begins ``Event, Privilege, Timestamp``. A message without Privilege in second place is a forgery
+  or the rest of an event that was cut.
+* The fourteen headers of a channel stand together in a fixed order. An added header breaks the order, a cut one ends it.
+* An event's own headers (Queue, MemberName, Cause …) come after its channels, behind everything a caller can write.
+* A SIP caller ID has room for 79 bytes (AST_CHANNEL_NAME, res_pjsip.c), an event that passes all of this needs more.
+
+Where an event has one channel only, the last ``Context, Exten, Priority, Uniqueid, Linkedid`` in a row is genuine, and
+the event is kept. With two channels nothing tells the copies apart, and it is refused: the hostile call loses details
+of its own ringing. What can't be told from the truth: a text of several hundred bytes set by the dialplan itself that
+contains whole events and ends in the head of another. The dialplan must filter the number before anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ami_bridge.ami_wire import AmiMessage
+
+_CHANNEL = (
+    "Channel",
+    "ChannelState",
+    "ChannelStateDesc",
+    "CallerIDNum",
+    "CallerIDName",
+    "ConnectedLineNum",
+    "ConnectedLineName",
+    "Language",
+    "AccountCode",
+    "Context",
+    "Exten",
+    "Priority",
+    "Uniqueid",
+    "Linkedid",
+)
+_DESTINATION = tuple("Dest" + name for name in _CHANNEL)
+_GENUINE_END = _CHANNEL[-5:]
+_C_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+class Refused(Exception):  # noqa: N818
+    """The event can't be trusted, or lacks what it should have. The text says why, without quoting a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel as an event describes it. ``number`` and ``name`` are the caller's own words: hostile."""
+
+    state: str  # ChannelState's number: "0" down, "4" ring, "6" up
+    number: str
+    name: str
+    context: str
+    extension: str
+    uniqueid: str
+    linkedid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An event taken apart: its channels, and the headers of its own. ``repaired`` says what was put right on the way."""
+
+    channel: Channel | None
+    destination: Channel | None
+    own: dict[str, str]
+    repaired: str | None = None
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return self.own[name]
+        except KeyError:
+            raise Refused(f"it has no {name} of its own") from None
+
+    def number(self, name: str) -> int:
+        value = self[name]
+        if not (value.isascii() and value.removeprefix("-").isdigit() and len(value) < 12):
+            raise Refused(f"its {name} is no number")
+        return int(value)
+
+    @property
+    def caller(self) -> Channel:
+        if self.channel is None:
+            raise Refused("it names no channel")
+        return self.channel
+
+    @property
+    def agent(self) -> Channel:
+        if self.destination is None:
+            raise Refused("it names no destination channel")
+        return self.destination
+
+
+def read_event(message: AmiMessage, *, repairable: bool) -> Reading:
+    """Read a broadcast event. ``repairable``: this event describes one channel only. Raises Refused."""
+    keys = message.keys
+    if keys[1:2] != ("Privilege",):
+        raise Refused("it doesn't begin as Asterisk's events do")
+    head = 3 if keys[2:3] == ("Timestamp",) else 2
+    return _read(message, head, repairable)
+
+
+def read_listed(message: AmiMessage) -> Reading:
+    """Read an item of a list we asked for. Raises Refused when its channel isn't whole or a header stands twice."""
+    return _read(message, 1, repairable=False)
+
+
+def _read(message: AmiMessage, head: int, repairable: bool) -> Reading:
+    if "ActionID" in message.keys[head : head + 1]:
+        head += 1
+    fault = _irregularity(message)
+    if fault is not None:
+        if not repairable:
+            raise Refused(fault)
+        return _repair(message, head, fault)
+    channel, after = _channel(message, head, _CHANNEL)
+    destination, after = _channel(message, after, _DESTINATION)
+    own = dict(zip(message.keys[after:], message.values[after:], strict=True))
+    return Reading(channel, destination, own)
+
+
+def _irregularity(message: AmiMessage) -> str | None:
+    if twice := message.repeated:
+        return f"{', '.join(twice[:3])} stands twice"
+    if message.stray:
+        return "a line of it is no header"
+    if message.bare_newlines:
+        return "a line of it ends without a carriage return"
+    return None
+
+
+def _channel(message: AmiMessage, at: int, names: tuple[str, ...]) -> tuple[Channel | None, int]:
+    """The channel that begins at this header, and the place behind it; nothing if another header stands here."""
+    keys = message.keys
+    if keys[at : at + 1] != names[:1]:
+        return None, at
+    end = at + len(names)
+    if keys[at:end] != names:
+        raise Refused("its channel's headers aren't whole")
+    values = message.values[at:end]
+    while end < len(keys) and keys[end].removeprefix("Dest") in {"Tenantid", "ChanVariable"}:
+        end += 1
+    return (
+        Channel(values[1], _unknown(values[3]), unescape(_unknown(values[4])), values[9], values[10], *values[12:14]),
+        end,
+    )
+
+
+def _repair(message: AmiMessage, head: int, fault: str) -> Reading:
+    """Take the genuine part of an event that describes one channel: its first three headers and its last five."""
+    keys, values = message.keys, message.values
+    if keys[head : head + 4] != _CHANNEL[:4]:
+        raise Refused(fault)
+    for at in range(len(keys) - len(_GENUINE_END), head + 3, -1):
+        if keys[at : at + len(_GENUINE_END)] == _GENUINE_END:
+            break
+    else:
+        raise Refused(fault)
+    context, extension, _, uniqueid, linkedid = values[at : at + len(_GENUINE_END)]
+    after = at + len(_GENUINE_END)
+    channel = Channel(values[head + 1], _unknown(values[head + 3]), "", context, extension, uniqueid, linkedid)
+    return Reading(channel, None, dict(zip(keys[after:], values[after:], strict=True)), fault)
+
+
+def _unknown(value: str) -> str:
+    return "" if value == "<unknown>" else value
+
+
+def unescape(text: str) -> str:
+    """Undo the C escapes Asterisk puts into names; what would move a cursor or end a line becomes a space."""
+    if "\\" in text:
+        parts: list[str] = []
+        characters = iter(text)
+        for character in characters:
+            if character == "\\":
+                escaped = next(characters, "\\")
+                character = _C_ESCAPES.get(escaped, escaped)
+            parts.append(character)
+        text = "".join(parts)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

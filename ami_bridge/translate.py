@@ -1,0 +1,273 @@
+"""Asterisk's events into our facts: one table, no I/O, no clock.
+
+Used by the link and by ``ivrd replay``. An event that isn't about us gives nothing; one that can't be trusted gives a
+``Suspicion`` (see ``provenance`` for what can be detected and what can't).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from ami_bridge.agent_legs import AgentLegs
+from ami_bridge.ami_wire import AmiMessage
+from ami_bridge.facts import (
+    AgentAnswered,
+    AgentPickedUp,
+    AgentRang,
+    AgentRingEnded,
+    AgentStateReported,
+    AnyFact,
+    AsteriskStopped,
+    CallArrived,
+    CallEnded,
+    CallerLeftQueue,
+    CallerQueued,
+    CallerWaiting,
+    CallPresent,
+    EndedBy,
+    LeftUnanswered,
+    QueueExited,
+    TalkEnded,
+)
+from ami_bridge.provenance import Reading, Refused, read_event, read_listed
+
+INBOUND_CONTEXT = "ivrd-inbound"
+_CHANNEL_RINGS_US = "4"  # ChannelState Ring: Asterisk is being called; a channel Asterisk calls begins as 0, Down
+_CHANNEL_UP = "6"
+# All but Ringinuse and PausedReason, which versions differ in. As a whole they are longer than a forged caller ID.
+_MEMBER_HEADERS = {
+    *("Queue", "MemberName", "Interface", "StateInterface", "Membership"),
+    *("Penalty", "CallsTaken", "LastCall", "Status", "Paused"),
+}
+QUEUE_EXIT = "QueueExit"  # the UserEvent our dialplan sends after every Queue()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """An event bears the signs of a newline inside a caller ID. ``kept``: its genuine part was used all the same.
+
+    ``event`` is the name the message gave itself; neither field quotes a value.
+    """
+
+    event: str
+    why: str
+    kept: bool
+
+
+class Translation(NamedTuple):
+    facts: tuple[AnyFact, ...] = ()
+    suspicion: Suspicion | None = None
+
+
+_NOTHING = Translation()
+_Rule = Callable[["Translator", Reading, datetime], AnyFact | None]
+
+
+class Translator:
+    """Holds what translating one stream of events must remember: the agents' legs now ringing or talking."""
+
+    def __init__(self, inbound_context: str = INBOUND_CONTEXT) -> None:
+        self.inbound_context = inbound_context
+        self.legs = AgentLegs()
+
+    def translate(self, message: AmiMessage, now: datetime) -> Translation:
+        """The facts in one event or list item. ``now`` (aware) is used where Asterisk gave no Timestamp.
+
+        A recorded stream may be fed as it is. Live, list items belong to ``snapshot``, which knows that we asked.
+        """
+        event = message.event
+        rule = _EVENTS.get(event)
+        if event == "UserEvent" and QUEUE_EXIT not in message.all("UserEvent"):
+            return _NOTHING  # another dialplan's; what it writes into it is its own affair
+        try:
+            if rule is not None:
+                reading = read_event(message, repairable=event in _ONE_CHANNEL)
+            elif (rule := _LIST_ITEMS.get(event)) is not None:
+                reading = read_listed(message)
+            else:
+                return _NOTHING
+            fact = rule(self, reading, _time(message, now))
+        except Refused as refused:
+            return Translation((), Suspicion(event, str(refused), kept=False))
+        suspicion = None if reading.repaired is None else Suspicion(event, reading.repaired, kept=True)
+        return Translation(() if fact is None else (fact,), suspicion)
+
+    def snapshot(self, channels: Iterable[AmiMessage], queues: Iterable[AmiMessage], at: datetime) -> tuple[list[AnyFact], list[Suspicion]]:
+        """The facts of CoreShowChannels' and QueueStatus' items, as of ``at`` by Asterisk's clock.
+
+        Agents come first, then the living channels, then who waits; a waiting caller's contact is looked up among the channels.
+        """
+        suspicions: list[Suspicion] = []
+
+        def read(messages: Iterable[AmiMessage]) -> list[AnyFact]:
+            found = [self.translate(message, at) for message in messages if message.event in _LIST_ITEMS]
+            suspicions.extend(each.suspicion for each in found if each.suspicion is not None)
+            return [fact for each in found for fact in each.facts]
+
+        present, queued = read(channels), read(queues)
+        contacts = {fact.call: fact.contact for fact in present if isinstance(fact, CallPresent)}
+        agents = [fact for fact in queued if isinstance(fact, AgentStateReported)]
+        waiting = [replace(fact, contact=contacts.get(fact.call, "")) for fact in queued if isinstance(fact, CallerWaiting)]
+        return [*agents, *present, *waiting], suspicions
+
+    def link_lost(self) -> None:
+        """Events were missed: what the legs did meanwhile comes from the next snapshot."""
+        self.legs.forget_all()
+
+    # One rule per event, in the order of a call's life.
+
+    def _newchannel(self, event: Reading, at: datetime) -> AnyFact | None:
+        channel = event.caller
+        if channel.context != self.inbound_context or channel.state != _CHANNEL_RINGS_US:
+            return None
+        return CallArrived(at, channel.linkedid, channel.uniqueid, channel.number, channel.name, dialled=channel.extension)
+
+    def _caller_join(self, event: Reading, at: datetime) -> AnyFact | None:
+        caller = event.caller
+        return CallerQueued(at, caller.linkedid, caller.uniqueid, event["Queue"], event.number("Position"))
+
+    def _agent_called(self, event: Reading, at: datetime) -> AnyFact | None:
+        caller, agent = event.caller, event.agent
+        self.legs.called(agent.uniqueid)
+        return AgentRang(at, caller.linkedid, caller.uniqueid, event["Queue"], event["MemberName"], agent_call=agent.uniqueid)
+
+    def _dial_end(self, event: Reading, at: datetime) -> AnyFact | None:
+        if event.channel is None:  # an originated leg: nobody is waiting at the other end
+            return None
+        caller, agent, result = event.caller, event.agent, event["DialStatus"]
+        if result != "ANSWER":
+            return self._ring_ended(event, at, result)
+        if not self.legs.answered(agent.uniqueid):
+            return None
+        return AgentPickedUp(at, caller.linkedid, caller.uniqueid, agent.uniqueid)
+
+    def _ring_no_answer(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._ring_ended(event, at, "RINGNOANSWER")
+
+    def _agent_dump(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._ring_ended(event, at, "AGENTDUMP")
+
+    def _ring_ended(self, event: Reading, at: datetime, result: str) -> AnyFact | None:
+        caller, agent = event.caller, event.agent
+        if not self.legs.gave_up(agent.uniqueid):
+            return None
+        return AgentRingEnded(at, caller.linkedid, caller.uniqueid, agent.uniqueid, result)
+
+    def _agent_connect(self, event: Reading, at: datetime) -> AnyFact | None:
+        caller, agent = event.caller, event.agent
+        self.legs.joined(agent.uniqueid)
+        return AgentAnswered(at, caller.linkedid, caller.uniqueid, event["Queue"], event["MemberName"], agent_call=agent.uniqueid)
+
+    def _agent_complete(self, event: Reading, at: datetime) -> AnyFact | None:
+        # After a Redirect it comes without channels; all of its own headers must be there then.
+        queue, agent, reason = event["Queue"], event["MemberName"], event["Reason"]
+        for name in ("Interface", "HoldTime", "TalkTime"):
+            event[name]
+        if reason not in _ENDED_BY:
+            raise Refused("its Reason is unknown")
+        contact, call = (event.channel.linkedid, event.channel.uniqueid) if event.channel else ("", "")
+        agent_call = event.destination.uniqueid if event.destination else ""
+        return TalkEnded(at, contact, call, queue, agent, _ENDED_BY[reason], agent_call)
+
+    def _caller_leave(self, event: Reading, at: datetime) -> AnyFact | None:
+        return CallerLeftQueue(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
+
+    def _caller_abandon(self, event: Reading, at: datetime) -> AnyFact | None:
+        return LeftUnanswered(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
+
+    def _user_event(self, event: Reading, at: datetime) -> AnyFact | None:
+        if event["UserEvent"] != QUEUE_EXIT:
+            raise Refused("its UserEvent isn't where Asterisk writes it")
+        return QueueExited(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"], event.own.get("QueueStatus", ""))
+
+    def _hangup(self, event: Reading, at: datetime) -> AnyFact | None:
+        self.legs.forget(event.caller.uniqueid)
+        return CallEnded(at, event.caller.linkedid, event.caller.uniqueid, event.number("Cause"))
+
+    def _member(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._member_state(event, at, removed=False)
+
+    def _member_removed(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._member_state(event, at, removed=True)
+
+    def _member_state(self, event: Reading, at: datetime, *, removed: bool) -> AnyFact | None:
+        if missing := _MEMBER_HEADERS - event.own.keys():
+            raise Refused(f"it has no {', '.join(sorted(missing))} of its own")
+        return AgentStateReported(at, event["Queue"], event["MemberName"], event.number("Status"), event["Paused"] == "1", removed)
+
+    def _shutdown(self, event: Reading, at: datetime) -> AnyFact | None:
+        # So short that it would fit into a caller ID if more or less than this were let pass.
+        if set(event.own) != {"Shutdown", "Restart"}:
+            raise Refused("it isn't Asterisk's own Shutdown, header for header")
+        return AsteriskStopped(at)
+
+    # Items of lists we asked for.
+
+    def _listed_member(self, item: Reading, at: datetime) -> AnyFact | None:
+        return AgentStateReported(at, item["Queue"], item["Name"], item.number("Status"), item["Paused"] == "1")
+
+    def _listed_waiting(self, item: Reading, at: datetime) -> AnyFact | None:
+        return CallerWaiting(at, "", item["Uniqueid"], item["Queue"], item.number("Position"), float(item.number("Wait")))
+
+    def _listed_channel(self, item: Reading, at: datetime) -> AnyFact | None:
+        channel, application = item.caller, item["Application"]
+        if application == "AppQueue":
+            self.legs.seen(channel.uniqueid, answered=channel.state == _CHANNEL_UP)
+        return CallPresent(at, channel.linkedid, channel.uniqueid, application, _seconds(item["Duration"]))
+
+
+_ENDED_BY = {reason.value: reason for reason in EndedBy}
+_EVENTS: dict[str, _Rule] = {
+    "Newchannel": Translator._newchannel,
+    "QueueCallerJoin": Translator._caller_join,
+    "AgentCalled": Translator._agent_called,
+    "DialEnd": Translator._dial_end,
+    "AgentRingNoAnswer": Translator._ring_no_answer,
+    "AgentDump": Translator._agent_dump,
+    "AgentConnect": Translator._agent_connect,
+    "AgentComplete": Translator._agent_complete,
+    "QueueCallerLeave": Translator._caller_leave,
+    "QueueCallerAbandon": Translator._caller_abandon,
+    "UserEvent": Translator._user_event,
+    "Hangup": Translator._hangup,
+    "QueueMemberStatus": Translator._member,
+    "QueueMemberAdded": Translator._member,
+    "QueueMemberPause": Translator._member,
+    "QueueMemberRemoved": Translator._member_removed,
+    "Shutdown": Translator._shutdown,
+}
+_ONE_CHANNEL = frozenset({"Newchannel", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "UserEvent", "Hangup"})
+_LIST_ITEMS: dict[str, _Rule] = {
+    "QueueMember": Translator._listed_member,
+    "QueueEntry": Translator._listed_waiting,
+    "CoreShowChannel": Translator._listed_channel,
+}
+# What a live link has to look at; everything else can be skipped by its name.
+EVENT_NAMES = frozenset(_EVENTS)
+
+
+def _time(message: AmiMessage, now: datetime) -> datetime:
+    """The Timestamp header (``timestampevents=yes``), which stands before anything a caller can write."""
+    if message.keys[2:3] == ("Timestamp",):
+        return timestamp(message.values[2]) or now
+    return now
+
+
+def timestamp(text: str) -> datetime | None:
+    """Asterisk's ``seconds.microseconds`` since 1970 as aware UTC; None when it is none."""
+    seconds, _, fraction = text.partition(".")
+    if not (text.isascii() and seconds.isdigit() and len(seconds) <= 11 and (fraction or "0").isdigit()):
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(fraction[:6].ljust(6, "0")))
+
+
+def _seconds(duration: str) -> float:
+    """CoreShowChannel's Duration, ``HH:MM:SS`` with as many hours as it takes."""
+    parts = duration.split(":")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 8 for part in parts):
+        raise Refused("its Duration is no time")
+    hours, minutes, seconds = map(int, parts)
+    return float(hours * 3600 + minutes * 60 + seconds)
