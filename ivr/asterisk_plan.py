@@ -78,6 +78,25 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation = DEBIA
     )
 
 
+def link_data(plan: AsteriskPlan, installation: AsteriskInstallation, prompts: Path) -> None:
+    """Put into the plan's data folder what isn't written but made elsewhere: prompts, hold music, documentation.
+
+    Prompts may be rendered before or after. Raises OSError where the disk refuses.
+    """
+    links = {
+        plan.data / "documentation": installation.share / "documentation",
+        plan.data / "moh": prompts / "moh",
+        plan.data / "sounds" / "zh": prompts / "zh",
+        plan.data / "sounds" / "en": prompts / "en",
+    }
+    for link, target in links.items():
+        if link.is_symlink() and link.readlink() == target:
+            continue
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
 def _last_resort(settings: Settings) -> str:
     if not settings.queues:
         raise SettingsError(["there is no [queues.…] in the settings: a hotline needs at least one"])

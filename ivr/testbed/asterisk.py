@@ -11,7 +11,6 @@ import os
 import re
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
 from ami_bridge.plan import AsteriskPlan
 from ivr.testbed.children import Child, last_lines
@@ -26,6 +25,8 @@ _POLL_S = 0.1
 _BOOTED = "fully booted"
 # [2026-11-21 10:00:00.000] ERROR[123] file.c: what happened
 _LOG_LINE = re.compile(r"^\[[^\]]+\] (?P<level>ERROR|WARNING)\[[^\]]*\](?:\[[^\]]*\])? (?P<message>.*)$")
+# With these Asterisk goes on, without SIP or AMI. Other errors of a start are in ``errors``.
+_NO_PORT = re.compile(r"\bbind\b|could not be started", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -111,8 +112,8 @@ class RunningAsterisk:
             await asyncio.sleep(_POLL_S)
         else:
             raise TestbedError(f"Asterisk was not ready within {BOOT_DEADLINE_S:.0f} s; see {self.plan.state / 'log'}.")
-        if errors := self.errors():
-            raise TestbedError(f"Asterisk started with errors: {'; '.join(errors)}")
+        if deaf := [message for message in self.errors() if _NO_PORT.search(message)]:
+            raise TestbedError(f"Asterisk started, but nobody could call it: {'; '.join(deaf)}.")
 
     async def _console(self, command: str) -> tuple[int, str]:
         line = self.program.console(self.plan.configuration, command, self.container)
@@ -138,17 +139,6 @@ def needed_ports(plan: AsteriskPlan) -> list[NeededPort]:
         NeededPort("UDP", plan.bind_address, plan.sip_port, "asterisk.sip_port"),
         NeededPort("TCP", plan.ami_bind, plan.ami_port, "ami.port"),
     ]
-
-
-def link_share(plan: AsteriskPlan, share: Path) -> None:
-    """Give the plan's data folder Asterisk's own documentation, without which res_pjsip doesn't load."""
-    plan.data.mkdir(parents=True, exist_ok=True)
-    link = plan.data / "documentation"
-    target = share / "documentation"
-    if link.is_symlink() and link.readlink() == target:
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
 
 
 def _environment() -> dict[str, str]:
