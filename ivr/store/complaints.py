@@ -1,0 +1,176 @@
+"""The complaint register, messages and their outbox rows. Functions of a session, run by ``Database.write`` and ``read``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ivr.store.schema import ComplaintCounterRow, ComplaintRow, MessageRow, OutboxRow
+from ivr.store.sealing import Sealer
+
+OPEN = "open"
+COMPLAINT_FILED = "complaint.filed"  # the outbox topic
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One entry of the register, opened. Numbers are E.164 or as given; ``filed_at`` is aware UTC."""
+
+    number: str
+    key: str
+    contact: str
+    line: str | None
+    serial: str | None
+    caller: str
+    caller_name: str
+    contact_number: str
+    recording: str | None
+    recording_s: float | None
+    incomplete: bool
+    state: str
+    crm_reference: str | None
+    filed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewComplaint:
+    """What is filed. The same ``key`` filed again is the same complaint."""
+
+    key: str
+    contact: str
+    line: str | None
+    serial: str | None
+    caller: str
+    caller_name: str
+    contact_number: str
+    recording: str | None
+    recording_s: float | None
+    incomplete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    key: str
+    contact: str
+    line: str | None
+    caller: str
+    recording: str
+    recording_s: float | None
+    incomplete: bool
+
+
+def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zone: ZoneInfo, now: datetime) -> str:
+    """Register a complaint once, with its outbox row in the same transaction; tells its number (R11).
+
+    Filed again under its key (a time-out was retried, a caller hung up while his number was read out), nothing changes, but for one
+    thing: what was incomplete and is now told to the end becomes complete.
+    """
+    row = session.scalars(select(ComplaintRow).where(ComplaintRow.key == new.key)).one_or_none()
+    if row is not None:
+        if row.incomplete and not new.incomplete:
+            row.incomplete = False
+            row.recording, row.recording_s = new.recording or row.recording, new.recording_s or row.recording_s
+        return row.number
+    number = _next_number(session, prefix, zone, now)
+    session.add(
+        ComplaintRow(
+            number=number,
+            key=new.key,
+            contact=new.contact,
+            line=new.line,
+            serial=new.serial,
+            caller=sealer.seal(new.caller),
+            caller_name=sealer.seal(new.caller_name),
+            contact_number=sealer.seal(new.contact_number),
+            contact_number_index=sealer.index(new.contact_number),
+            recording=new.recording,
+            recording_s=new.recording_s,
+            incomplete=new.incomplete,
+            state=OPEN,
+            filed_at=now,
+        )
+    )
+    session.add(
+        OutboxRow(
+            key=f"{COMPLAINT_FILED}:{new.key}",
+            topic=COMPLAINT_FILED,
+            subject=number,
+            state="pending",
+            attempts=0,
+            created_at=now,
+            next_attempt_at=now,
+        )
+    )
+    return number
+
+
+def _next_number(session: Session, prefix: str, zone: ZoneInfo, now: datetime) -> str:
+    """C, the local date, five digits: C2026112100001. The counter's row is locked by the transaction."""
+    day = now.astimezone(zone).strftime("%Y%m%d")
+    counter = session.get(ComplaintCounterRow, day, with_for_update=True)
+    if counter is None:
+        counter = ComplaintCounterRow(day=day, last=0)
+        session.add(counter)
+    counter.last += 1
+    session.flush()
+    return f"{prefix}{day}{counter.last:05d}"
+
+
+def take_message(session: Session, sealer: Sealer, new: NewMessage, now: datetime) -> None:
+    """Keep a message once."""
+    if session.scalars(select(MessageRow.id).where(MessageRow.key == new.key)).first() is not None:
+        return
+    session.add(
+        MessageRow(
+            key=new.key,
+            contact=new.contact,
+            line=new.line,
+            caller=sealer.seal(new.caller),
+            caller_index=sealer.index(new.caller),
+            recording=new.recording,
+            recording_s=new.recording_s,
+            incomplete=new.incomplete,
+            taken_at=now,
+        )
+    )
+
+
+def latest(session: Session, sealer: Sealer, limit: int, *, state: str | None = None) -> Sequence[Complaint]:
+    """The newest complaints first."""
+    query = select(ComplaintRow).order_by(ComplaintRow.filed_at.desc(), ComplaintRow.number.desc()).limit(limit)
+    if state:
+        query = query.where(ComplaintRow.state == state)
+    return [_complaint(row, sealer) for row in session.scalars(query)]
+
+
+def by_number(session: Session, sealer: Sealer, number: str) -> Complaint | None:
+    row = session.get(ComplaintRow, number)
+    return _complaint(row, sealer) if row else None
+
+
+def messages_of(session: Session, contact: str) -> Sequence[MessageRow]:
+    return session.scalars(select(MessageRow).where(MessageRow.contact == contact).order_by(MessageRow.id)).all()
+
+
+def _complaint(row: ComplaintRow, sealer: Sealer) -> Complaint:
+    return Complaint(
+        number=row.number,
+        key=row.key,
+        contact=row.contact,
+        line=row.line,
+        serial=row.serial,
+        caller=sealer.open(row.caller),
+        caller_name=sealer.open(row.caller_name),
+        contact_number=sealer.open(row.contact_number),
+        recording=row.recording,
+        recording_s=row.recording_s,
+        incomplete=row.incomplete,
+        state=row.state,
+        crm_reference=row.crm_reference,
+        filed_at=row.filed_at,
+    )
