@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,9 @@ class PromptStatus:
 class PromptLibrary:
     """The prompts below one folder (``STATE/prompts``). ``has`` and ``seconds`` are for the event loop's thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
+        self._monotonic = monotonic
         self._glanced_at: dict[str, float] = {}
         self._present: dict[str, frozenset[str]] = {}
         self._manifest_stamp: tuple[int, int] | None = None
@@ -63,7 +64,7 @@ class PromptLibrary:
 
     def has(self, prompt_name: str, language: str) -> bool:
         """Whether there is something to play. A deleted or added file is noticed within 2 s."""
-        now = time.monotonic()
+        now = self._monotonic()
         if now - self._glanced_at.get(language, float("-inf")) > _GLANCE_S:
             self._present[language] = frozenset(_sounds_in(self._directory / language / "ivrd"))
             self._glanced_at[language] = now
@@ -71,7 +72,7 @@ class PromptLibrary:
 
     def seconds(self, prompt_name: str, language: str) -> float | None:
         """How long it plays, in s, from the manifest; None for a prompt the manifest doesn't know."""
-        now = time.monotonic()
+        now = self._monotonic()
         if now - self._manifest_at > _GLANCE_S:
             self._manifest_at = now
             stamp = _stamp(self._manifest_path)
@@ -100,7 +101,7 @@ class PromptLibrary:
                 if prune:
                     pruned = self._prune(entries, {item.key for item in items})
             finally:
-                if entries != before or manifest.is_damaged(self._manifest_path):
+                if entries != before:
                     self._write(entries)
         self._glanced_at.clear()
         self._manifest_at = float("-inf")

@@ -1,6 +1,6 @@
 """The manifest: what each sound file says, who says it, and what it measured when it was made.
 
-For ``library``. One JSON file, rewritten whole and renamed; a damaged one is set aside and counts as empty.
+For ``library``. One JSON file, rewritten whole and renamed; a damaged one counts as empty, and what it told is made again.
 """
 
 from __future__ import annotations
@@ -51,16 +51,6 @@ def read(path: Path) -> dict[str, Entry]:
         if entry is not None:
             entries[key] = entry
     return entries
-
-
-def is_damaged(path: Path) -> bool:
-    """Whether there is a manifest that isn't JSON: its prompts are made again."""
-    try:
-        return not isinstance(json.loads(path.read_bytes()), dict)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True
 
 
 def write(path: Path, entries: Mapping[str, Entry]) -> None:

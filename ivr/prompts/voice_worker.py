@@ -38,8 +38,12 @@ def main() -> int:
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:
-            # No Python clean-up in the child: it shares the parent's buffers.
-            os._exit(_speak(library, json.loads(line)))
+            # Whatever happens the child ends here: it shares the parent's pipes and must not go on reading them.
+            try:
+                _speak(library, json.loads(line))
+            except BaseException:  # noqa: BLE001 - the parent reports the status
+                os._exit(1)
+            os._exit(0)
         _, status = os.waitpid(child, 0)
         if status:
             _answer(REFUSED, f"espeak-ng broke off (status {os.waitstatus_to_exitcode(status)})".encode())
@@ -57,7 +61,7 @@ def _load() -> tuple[ctypes.CDLL, int]:
     return library, rate
 
 
-def _speak(library: ctypes.CDLL, request: dict[str, str | int]) -> int:
+def _speak(library: ctypes.CDLL, request: dict[str, str | int]) -> None:
     samples = bytearray()
 
     def take(wave: ctypes._Pointer[ctypes.c_short] | None, count: int, _events: int) -> int:
@@ -69,16 +73,15 @@ def _speak(library: ctypes.CDLL, request: dict[str, str | int]) -> int:
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(str(request["voice"]).encode()) != 0:
         _answer(REFUSED, f"espeak-ng has no voice {request['voice']}".encode())
-        return 0
+        return
     for name, number in _PARAMETER.items():
         library.espeak_SetParameter(number, int(request[name]), 0)
-    text = str(request["text"]).encode() + b"\0"
+    text = str(request["text"]).encode(errors="replace") + b"\0"
     if library.espeak_Synth(text, len(text), 0, 0, 0, _CHARS_UTF8, None, None) != 0:
         _answer(REFUSED, b"espeak-ng refused the text")
-        return 0
+        return
     library.espeak_Synchronize()
     _answer(SPOKEN, bytes(samples))
-    return 0
 
 
 def _answer(status: int, body: bytes) -> None:
