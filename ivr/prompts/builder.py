@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from callflows.speech import Prompt
 from ivr.prompts import manifest
-from ivr.prompts.errors import PromptsError, SoundUnusable
+from ivr.prompts.errors import PromptsError, SoundUnusable, VoiceUnavailable
 from ivr.prompts.levels import MUSIC_LUFS, TARGET_LUFS, TELEPHONE_RATE
 from ivr.prompts.manifest import Entry
 from ivr.prompts.voice import EspeakVoice, is_numeral, voice_name
@@ -101,13 +101,15 @@ class Builder:
                 progress(done, prompts, item.prompt)
 
     def is_current(self, item: Item) -> bool:
-        """Whether what lies there is what rendering would make now."""
+        """Whether what lies there is what rendering would make now; where there is no engine, whether the words are right."""
         entry = self.entries.get(item.key)
-        if entry is None or entry.source == "recording":
+        if entry is None or entry.source == "recording" or not self._is_intact(item, entry):
             return False
-        wanted = self._identity(item)
-        has = (entry.text, entry.language, entry.voice, entry.engine, entry.version)
-        return has == wanted and self._is_intact(item, entry)
+        try:
+            wanted = self._identity(item)
+        except VoiceUnavailable:
+            return item.prompt is not None and item.prompt.text == entry.text
+        return wanted == (entry.text, entry.language, entry.voice, entry.engine, entry.version)
 
     def _identity(self, item: Item) -> tuple[str, str, str, str, str]:
         if item.prompt is None:

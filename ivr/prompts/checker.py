@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ivr.prompts.builder import Builder, Item, PromptProblem, is_music, sound_path
-from ivr.prompts.errors import SoundUnusable, VoiceUnavailable
+from ivr.prompts.errors import SoundUnusable
 from ivr.prompts.levels import CEILING_DBFS, MUSIC_LUFS, TARGET_LUFS, TOLERANCE_LU
 from ivr.prompts.manifest import Entry
 from ivr.prompts.voice import EspeakVoice
@@ -82,11 +82,7 @@ class Checker:
             return None
         if entry.source == "recording":
             return "holds a recording that was taken away; `ivrd prompts build` brings the rendered voice back"
-        try:
-            current = Builder(self.directory, dict(self.entries), {}, self.voice).is_current(item)
-        except VoiceUnavailable:
-            # No engine here: the words can be compared, the voice can't.
-            current = item.prompt is None or item.prompt.text == entry.text
+        current = Builder(self.directory, dict(self.entries), {}, self.voice).is_current(item)
         return None if current else "was made from other words or by another voice; `ivrd prompts build` makes it anew"
 
     def _measure(self, item: Item, data: bytes) -> bool:

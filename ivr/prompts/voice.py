@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -55,8 +57,10 @@ def voice_name(prompt: Prompt) -> str:
 class EspeakVoice:
     """One worker process, started at the first use and ended by ``close`` or the ``with`` block. Not for two threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Path = _WORKER) -> None:
+        self._worker = worker
         self._process: subprocess.Popen[bytes] | None = None
+        self._refused: str | None = None  # why there is no engine here: asked once, not once a prompt
         self._rate = 0
         self._version = ""
 
@@ -116,20 +120,31 @@ class EspeakVoice:
         try:
             process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _kill(process)
             process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None:
             return self._process
+        if self._refused is not None:
+            raise VoiceUnavailable(self._refused)
         try:
             # Our own interpreter and our own file; -I keeps the environment's PYTHON… out of it.
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+                [sys.executable, "-I", str(self._worker)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # one group with its forks: they end together
             )
         except OSError as error:
             raise VoiceUnavailable(f"the voice's process can't be started: {error.strerror}") from error
-        greeting = json.loads(self._answer(self._process, "the voice"))
+        try:
+            greeting = json.loads(self._answer(self._process, "the voice"))
+        except VoiceUnavailable as error:
+            self._refused = str(error)
+            self.close()
+            raise
         self._rate, self._version = int(greeting["rate"]), str(greeting["version"])
         return self._process
 
@@ -139,12 +154,18 @@ class EspeakVoice:
             header = _read(process.stdout, 5, deadline)
             body = _read(process.stdout, int.from_bytes(header[1:], "big"), deadline)
         except (TimeoutError, EOFError) as error:
-            process.kill()
+            _kill(process)
             self.close()
             raise VoiceUnavailable(f"{what}: the speech engine {error}") from error
         if header[0] != SPOKEN:
             raise VoiceUnavailable(f"{what}: {body.decode(errors='replace')}")
         return body
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The worker and the fork that may be hanging in the engine. ``process`` is not reaped yet: its number is still its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _write(pipe: IO[bytes] | None, data: bytes) -> None:

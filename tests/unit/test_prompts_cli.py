@@ -30,6 +30,7 @@ def environment(state: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PORT_OFFSET", raising=False)
     (state / "flows").mkdir(exist_ok=True)
     (state / "flows" / "hotline.yaml").write_text(FLOW)
+    monkeypatch.setenv("IVRD_HOTLINE__LANGUAGES", '["zh"]')
     monkeypatch.setenv("IVRD_FLOWS", str(state / "flows"))
     return state
 

@@ -12,10 +12,12 @@ import soundfile
 
 from callflows.speech import Prompt
 from ivr.prompts import manifest
+from ivr.prompts.builder import Builder, Item
 from ivr.prompts.errors import PromptsError, VoiceUnavailable
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.loudness import loudness_lufs, peak_dbfs, sounding
 from ivr.prompts.sound import parse_wav
+from ivr.prompts.voice import EspeakVoice
 
 ONE = Prompt("number-1", "zh", "一")
 SEVEN = Prompt("number-7", "en", "seven")
@@ -228,6 +230,20 @@ def test_changed_words_of_a_fixed_name_are_stale(directory: Path) -> None:
     library = PromptLibrary(directory)
     assert [problem.code for problem in library.check([changed])] == ["stale"]
     assert library.build([changed]).rendered == 1
+
+
+def test_without_an_engine_what_is_there_is_kept_and_what_is_missing_told(directory: Path, tmp_path: Path) -> None:
+    refusing = tmp_path / "worker.py"
+    refusing.write_text("import sys; sys.stdout.buffer.write(bytes([1, 0, 0, 0, 6]) + b'no lib')")
+    with EspeakVoice(refusing) as voice:
+        builder = Builder(directory, manifest.read(directory / "manifest.json"), {}, voice)
+        item = Item("zh/ivrd/number-1", "zh/number-1", "number-1", "zh", ONE)
+        builder.run([item], None)
+        assert builder.counts["kept"] == 1
+
+        sound_of(directory, ONE).unlink()
+        with pytest.raises(VoiceUnavailable, match="no lib"):
+            builder.run([item], None)
 
 
 def test_a_failing_build_leaves_whole_files_only(directory: Path) -> None:
