@@ -76,6 +76,11 @@ def configuration_files(plan: AsteriskPlan) -> list[ConfigurationFile]:
         "cdr.conf": (file_text(section("general", [("enable", False)])), READABLE),
         "cel.conf": (file_text(section("general", [("enable", False)])), READABLE),
         "http.conf": (file_text(section("general", [("enabled", False)])), READABLE),
+        # pjproject's level 2 tells every packet it can't parse: a scanner would fill the disk with warnings.
+        "pjproject.conf": (
+            file_text(section("log_mappings", [("type", "log_mappings"), ("asterisk_error", "0,1"), ("asterisk_debug", "2,3,4,5,6")])),
+            READABLE,
+        ),
         **dict.fromkeys(EMPTY_FILES, (HEADER + "\n", READABLE)),
     }
     files = [ConfigurationFile(plan.configuration / name, text, mode) for name, (text, mode) in texts.items()]
@@ -94,7 +99,6 @@ EMPTY_FILES = (
     "dsp.conf",
     "extconfig.conf",
     "features.conf",
-    "pjproject.conf",
     "queuerules.conf",
     "sorcery.conf",
     "stasis.conf",

@@ -22,6 +22,9 @@ LONGEST_WAIT_S = 3600
 PHONE_RING_S = 30
 # What a dialled or calling number may consist of.
 NUMBER = "0-9*#+"
+# What else a calling number may hold legally (RFC 3966 visual separators): dropped, where any other character makes the
+# whole number worthless. A call-back must not go to the digits left over of "138%0AX: 1".
+SEPARATORS = r"\x28\x29.\x2d"
 # A caller's name: printable ASCII without " and \, and every byte of UTF-8 beyond it, so that Chinese names stay whole.
 # FILTER() works on bytes; in this form \x22 and \x5c are left out of the ranges.
 NAME = r"\x20-\x21\x23-\x5b\x5d-\x7e\x80-\xff"
@@ -59,13 +62,17 @@ def _inbound(plan: AsteriskPlan) -> str:
     steps = (
         f"Set(TIMEOUT(absolute)={plan.longest_call_s})",
         f"Set(CHANNEL(language)={language})",
-        f"Set(CALLERID(num)=${{FILTER({NUMBER},${{CALLERID(num)}})}})",
+        f"Set(IVR_SOUND=${{FILTER({NUMBER}{SEPARATORS},${{CALLERID(num)}})}})",
+        # Lengths are compared here and below, for a length can't break an expression.
+        "GotoIf($[${LEN(${IVR_SOUND})} = ${LEN(${CALLERID(num)})}]?sound)",
+        "Set(IVR_SOUND=)",
+        f"sound: Set(CALLERID(num)=${{FILTER({NUMBER},${{IVR_SOUND}})}})",
         f"Set(CALLERID(name)=${{FILTER({NAME},${{CALLERID(name)}})}})",
         f"Set(CALLERID(dnid)=${{FILTER({NUMBER},${{CALLERID(dnid)}})}})",
         "Set(CALLERID(ani)=${CALLERID(num)})",
         f"Set(IVR_DIALLED=${{FILTER({NUMBER},${{EXTEN}})}})",
-        # Something else than a number was dialled: lengths are compared, for a length can't break the expression.
         "GotoIf($[${LEN(${IVR_DIALLED})} = ${LEN(${EXTEN})}]?number)",
+        # Something else than a number was dialled.
         "Hangup(1)",  # cause 1: unallocated number
         f"number: Goto({CALL_CONTEXT},${{IVR_DIALLED}},1)",
     )

@@ -23,6 +23,7 @@ LONGEST_RECORDING_MS = 180_000
 SILENCE_ENDS_S = 5  # a caller thinks for a moment; who says nothing for this long has finished
 KEY_WAIT_MS = 5_000
 MENU_TRIES = 2
+LONGEST_WORD = 200  # characters, as in ``spool``
 WAV_HEADER_BYTES, WAV_BYTES_PER_S = 44, 16_000  # 8 kHz, 16 bits, mono
 
 Kind = Literal["message", "complaint", "contact"]
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str]) -> Task:
-    """By hand, for argparse would double the script's start. Raises ArgumentError."""
+    """Raises ArgumentError."""
     options = {"--spool": "", "--queue": "", "--wait": ""}
     rest = list(arguments)
     while rest and rest[0] in options:
@@ -111,7 +112,7 @@ class FallbackCall:
         self.task = task
         now = datetime.now(UTC)
         env = agi.env
-        call = env.get("agi_uniqueid", "")
+        call = _clean(env.get("agi_uniqueid", ""))
         self.entry = Entry(
             id=f"{now:%Y%m%dT%H%M%S}Z-{os.urandom(8).hex()}",
             started_at=now,
@@ -119,14 +120,14 @@ class FallbackCall:
             call=call,
             caller=_known(env.get("agi_callerid", "")),
             caller_name=_known(env.get("agi_calleridname", "")),
-            dialled=env.get("agi_extension", ""),
-            language=env.get("agi_language", ""),
+            dialled=_clean(env.get("agi_extension", "")),
+            language=_clean(env.get("agi_language", "")),
         )
 
     def serve(self) -> None:
         to_queue = False
         try:
-            self.entry.contact = self.agi.get_full_variable("${CHANNEL(linkedid)}") or self.entry.call
+            self.entry.contact = _clean(self.agi.get_full_variable("${CHANNEL(linkedid)}")) or self.entry.call
             to_queue = self._after_queue() if self.task.after_queue else self._start()
             self.entry.incomplete = False
         except AGIHangup:
@@ -281,8 +282,14 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _clean(value: str) -> str:
+    """What a caller or trunk may have filled in, as the spool's reader takes it: printable, of bounded length."""
+    return "".join(char if char.isprintable() else " " for char in value).strip()[:LONGEST_WORD]
+
+
 def _known(value: str) -> str | None:
-    return None if value in ("", "unknown") else value
+    cleaned = _clean(value)
+    return None if cleaned in ("", "unknown") else cleaned
 
 
 if __name__ == "__main__":
