@@ -61,14 +61,23 @@ def _problem(needed: NeededPort) -> str | None:
     return None
 
 
-def _by_whom(needed: NeededPort) -> str:
-    """`` by sipp (process 123)``, as far as /proc lets us see it."""
-    inodes = set()
+def is_bound(kind: Literal["UDP", "TCP"], port: int) -> bool:
+    """Whether some program of this machine has the port, on any address. Looks, and doesn't touch it."""
+    return bool(_inodes(kind, port))
+
+
+def _inodes(kind: str, port: int) -> set[str]:
+    found: set[str] = set()
     for table in ("", "6"):
         with contextlib.suppress(OSError):
-            rows = Path(f"/proc/net/{needed.kind.lower()}{table}").read_text().splitlines()[1:]
-            inodes |= {row.split()[9] for row in rows if int(row.split()[1].rpartition(":")[2], 16) == needed.port}
-    wanted = {f"socket:[{inode}]" for inode in inodes if inode != "0"}
+            rows = [row.split() for row in Path(f"/proc/net/{kind.lower()}{table}").read_text().splitlines()[1:]]
+            found |= {row[9] for row in rows if int(row[1].rpartition(":")[2], 16) == port}
+    return found
+
+
+def _by_whom(needed: NeededPort) -> str:
+    """`` by sipp (process 123)``, as far as /proc lets us see it."""
+    wanted = {f"socket:[{inode}]" for inode in _inodes(needed.kind, needed.port)}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if any(str(link.readlink()) in wanted for link in (process / "fd").iterdir()):
