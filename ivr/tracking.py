@@ -7,6 +7,7 @@ refuses, until it takes them.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -163,7 +164,8 @@ class Tracker:
         """Write all changes now. Raises StoreError; the changes are then still there."""
         self._dirty.clear()
         changed, self._changed = list(self._changed), {}
-        batch = [contact for contact_id in changed if (contact := self._contacts.get(contact_id))]
+        # Copies: the writer's thread must not see a contact that the loop goes on folding.
+        batch = [copy.deepcopy(contact) for contact_id in changed if (contact := self._contacts.get(contact_id))]
         if batch:
             try:
                 await self._database.write(partial(store.save, sealer=self._sealer, contacts=batch))

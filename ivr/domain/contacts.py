@@ -249,6 +249,7 @@ def _finished(contact: Contact, fact: session.FlowFinished) -> None:
 
 def _failed(contact: Contact, fact: session.FlowFailed) -> None:
     contact.failure = fact.reason
+    contact.resume = None  # whatever queue comes next is not the one the walk asked for
 
 
 def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
@@ -256,7 +257,8 @@ def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
     contact.caller, contact.caller_name = fact.caller or contact.caller, fact.caller_name or contact.caller_name
     contact.dialled, contact.line = contact.dialled or fact.dialled, contact.line or fact.line
     contact.language = contact.language or fact.language
-    contact.path += [PathStep(node, at, keys) for node, at, keys in fact.path]
+    known = {(step.node, step.at) for step in contact.path}  # an import that was cut short comes again
+    contact.path += [PathStep(node, at, keys) for node, at, keys in fact.path if (node, at) not in known]
     contact.left_message = contact.left_message or fact.left_message
     contact.served_by = "fallback"
     contact.started_at = min(contact.started_at, fact.at)

@@ -1,0 +1,308 @@
+"""The daemon put together: the only place where the classes meet. Started by ``ivrd run``."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ami_bridge.agi import AgiCall, AgiServer, AgiSettings
+from ami_bridge.facts import AnyFact
+from ami_bridge.link import AmiLink
+from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
+from ami_bridge.plan import AsteriskPlan
+from callflows.calendar import CalendarError
+from callflows.loader import FlowError
+from ivr.assembly import calendars, flow_book
+from ivr.asterisk_plan import asterisk_plan
+from ivr.crm.register import BuiltInRegister
+from ivr.intake import Intake
+from ivr.outbox import Outbox
+from ivr.prompts.library import PromptLibrary
+from ivr.prompts.wanted import wanted_prompts
+from ivr.session import House, Session
+from ivr.settings import Settings, SettingsError
+from ivr.spool_import import SpoolImporter
+from ivr.store.database import Database, StoreError
+from ivr.store.sealing import Sealer
+from ivr.tracking import Tracker
+from ivr.web import Readiness, WebServer
+
+log = structlog.get_logger(__name__)
+
+OLDEST_ASTERISK = 20
+ASTERISK_START_WAIT_S = 15.0
+# Less than this and recordings will soon fail: a start is refused, and /readyz complains.
+LEAST_FREE_BYTES = 50 * 1024 * 1024
+DATA_KEY = "data_key"  # the name of the secret that callers' numbers are sealed with
+
+
+class StartError(Exception):
+    """The daemon can't start; ``sentences`` say what is wrong and what to do."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+
+
+class Daemon:
+    """One process's whole. ``run`` returns the exit code."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._prompts = PromptLibrary(settings.paths.prompts)
+        self._flow_problems: list[str] = []
+        self._open_files()
+        self._plan = _plan(settings)
+        self._database = Database(settings.store_url)
+        self._sealer = Sealer(settings.paths.secret(DATA_KEY))
+        self._tracker = Tracker(self._database, self._sealer)
+        self._outbox = Outbox(self._database, self._sealer, BuiltInRegister())
+        self._intake = Intake(
+            self._database,
+            self._sealer,
+            self._outbox,
+            prefix=settings.complaints.prefix,
+            zone=settings.zone,
+            country=settings.hotline.country,
+            area_code=settings.hotline.area_code,
+        )
+        self._house = self._furnish()
+        self._agi = AgiServer(self._agi_settings(), self._drive)
+        self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
+        self._spool = SpoolImporter(
+            settings.paths.spool,
+            settings.paths.recordings,
+            self._database,
+            self._sealer,
+            self._tracker,
+            self._intake,
+            zone=settings.zone,
+            country=settings.hotline.country,
+            area_code=settings.hotline.area_code,
+        )
+        self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness)
+
+    def _open_files(self) -> None:
+        paths = self._settings.paths
+        try:
+            for folder in (paths.root, paths.recordings, paths.spool, paths.log):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = paths.root / ".writable"
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise StartError([f"{paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE"]) from error
+        if sentence := _disk_trouble(paths.root):
+            raise StartError([sentence])
+
+    def _furnish(self) -> House:
+        settings = self._settings
+        try:
+            book, problems = flow_book(settings)
+            known_calendars = calendars(settings)
+        except FlowError as error:
+            raise StartError([str(problem) for problem in error.problems]) from error
+        except CalendarError as error:
+            raise StartError(str(error).splitlines()) from error
+        if errors := [str(problem) for problem in problems if problem.severity == "error"]:
+            raise StartError(errors)
+        return House(
+            book=book,
+            main_flow=settings.hotline.flow,
+            calendars=known_calendars,
+            queue_of_line={name: line.queue for name, line in settings.lines.items()},
+            queue_waits={name: queue.max_wait_s for name, queue in settings.queues.items()},
+            default_queue=self._plan.fallback_queue,
+            language=settings.hotline.language,
+            zone=settings.zone,
+            country=settings.hotline.country,
+            area_code=settings.hotline.area_code,
+            recordings=settings.paths.recordings,
+            prompts=self._prompts,
+            tracker=self._tracker,
+            intake=self._intake,
+        )
+
+    def _agi_settings(self) -> AgiSettings:
+        agi = self._settings.agi
+        return AgiSettings(
+            host=agi.host,
+            port=self._plan.agi_port,
+            token=self._plan.agi_token,
+            allowed_peers=agi.allowed_peers,
+            max_connections=agi.max_connections,
+            header_timeout_s=agi.header_timeout_s,
+        )
+
+    def _ami_address(self) -> AmiAddress:
+        return AmiAddress(self._settings.asterisk.host, self._plan.ami_port, self._plan.ami_user, self._plan.ami_secret)
+
+    def _link_settings(self) -> LinkSettings:
+        ami = self._settings.ami
+        return LinkSettings(
+            connect_timeout_s=ami.connect_timeout_s, action_timeout_s=ami.action_timeout_s, ping_interval_s=ami.ping_interval_s
+        )
+
+    async def run(self) -> int:
+        """Start, serve until SIGTERM or SIGINT, drain. Raises StartError; 1 when a part of us died."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._open_store()
+            await self._listen()
+            tasks.append(_named("ami-link", self._link.run()))
+            tasks.append(_named("tracker", self._tracker.run()))
+            tasks.append(_named("outbox", self._outbox.run()))
+            tasks.append(_named("spool-import", self._spool.run()))
+            await self._meet_asterisk()
+            await self._tell_ready()
+            stopping = _named("stop", self._wait_for_stop())
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            dead = [task for task in done if task is not stopping]
+            for task in dead:
+                log.critical(
+                    "a part of the daemon died, so it ends", part=task.get_name(), reason=repr(_reason(task)), exc_info=_reason(task)
+                )
+            return 1 if dead else 0
+        finally:
+            await self._shut_down(tasks)
+
+    async def _open_store(self) -> None:
+        try:
+            if await asyncio.to_thread(self._database.upgrade):
+                log.info("database schema brought up to date")
+            running = await self._tracker.restore()
+        except StoreError as error:
+            raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
+        if running:
+            log.info("calls that ran when the daemon stopped are taken up", calls=running)
+
+    async def _listen(self) -> None:
+        settings = self._settings
+        try:
+            await self._agi.start()
+        except OSError as error:
+            raise StartError([_port_sentence(settings.agi.host, self._plan.agi_port, "agi.port", error)]) from error
+        try:
+            await self._web.start()
+        except OSError as error:
+            port = settings.shifted(settings.console.port)
+            raise StartError([_port_sentence(settings.console.host, port, "console.port", error)]) from error
+
+    async def _meet_asterisk(self) -> None:
+        """Asterisk must be there at the start; later it may come and go."""
+        deadline = asyncio.get_running_loop().time() + ASTERISK_START_WAIT_S
+        address = f"{self._settings.asterisk.host}:{self._plan.ami_port}"
+        while not self._link.connected:
+            if self._stop.is_set():
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                trouble = self._link.status.trouble or "no answer"
+                raise StartError(
+                    [f"Asterisk's manager (AMI) at {address} can't be reached: {trouble}; is Asterisk running, with our manager.conf?"]
+                )
+            await asyncio.sleep(0.05)
+        version = self._link.status.asterisk_version
+        major = version.partition(".")[0]
+        if major.isdecimal() and int(major) < OLDEST_ASTERISK:
+            raise StartError([f"Asterisk {version} at {address} is too old: ivrd needs {OLDEST_ASTERISK} or newer"])
+
+    async def _tell_ready(self) -> None:
+        state = await self.readiness()
+        for sentence in state.degraded:
+            log.warning("degraded", what=sentence)
+        log.info(
+            "ready for calls",
+            agi=f"{self._settings.agi.host}:{self._agi.port}",
+            asterisk=self._link.status.asterisk_version,
+            flow=self._house.book.version,
+        )
+
+    async def readiness(self) -> Readiness:
+        missing, degraded = [], []
+        if not self._agi.listening:
+            missing.append("the FastAGI server is not listening")
+        status = self._link.status
+        if status.state not in (LinkState.UP, LinkState.SYNCHRONISING):
+            degraded.append(f"the link to Asterisk's manager is down: {status.trouble or status.state.value}")
+        try:
+            await self._database.probe()
+        except StoreError as error:
+            degraded.append(str(error))
+        if sentence := _disk_trouble(self._settings.paths.root):
+            degraded.append(sentence)
+        problems = await asyncio.to_thread(lambda: self._prompts.check(wanted_prompts(self._settings)))
+        if problems:
+            degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
+        return Readiness(missing, degraded)
+
+    async def _wait_for_stop(self) -> None:
+        await self._stop.wait()
+
+    async def _drive(self, call: AgiCall) -> None:
+        await Session(call, self._house).run()
+
+    async def _on_fact(self, fact: AnyFact) -> None:
+        self._tracker.apply(fact)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        """No new calls; running ones may end; then everything is written and closed."""
+        grace = self._settings.shutdown.grace_s
+        if self._agi.calls:
+            log.info("draining", calls=self._agi.calls, grace_s=grace)
+        if handed := await self._agi.drain(grace):
+            log.warning("calls handed to the fallback", calls=handed)
+        await self._web.close()
+        await self._link.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self._tracker.flush()
+        except StoreError as error:
+            log.error("the last service records could not be written", reason=str(error))
+        await asyncio.to_thread(self._database.close)
+        log.info("stopped")
+
+
+def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work, name=name)
+
+
+def _reason(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
+
+
+def _plan(settings: Settings) -> AsteriskPlan:
+    try:
+        return asterisk_plan(settings)
+    except SettingsError as error:
+        raise StartError(error.problems) from error
+
+
+def _disk_trouble(folder: Path) -> str | None:
+    free = shutil.disk_usage(folder).free
+    if free >= LEAST_FREE_BYTES:
+        return None
+    return (
+        f"{folder}: the disk has {free // 1024 // 1024} MiB left, at least {LEAST_FREE_BYTES // 1024 // 1024} are needed: free some space"
+    )
+
+
+def _port_sentence(host: str, port: int, setting: str, error: OSError) -> str:
+    return f"can't listen on {host}:{port} ({setting}): {error.strerror or error}; stop what uses it, or set another port or PORT_OFFSET"
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at else url

@@ -1,0 +1,45 @@
+"""``ivrd check``: everything that can be known to be wrong before a call comes in, as sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+from ami_bridge.asterisk_files import write_configuration
+from ami_bridge.conf_text import ConfigurationError
+from callflows.calendar import CalendarError
+from callflows.loader import FlowError
+from ivr.assembly import flow_book
+from ivr.asterisk_plan import asterisk_plan
+from ivr.prompts.library import PromptLibrary
+from ivr.prompts.wanted import wanted_prompts
+from ivr.settings import Settings, SettingsError
+
+
+def faults_of(settings: Settings) -> list[str]:
+    """A sentence each, with where it is; empty when all is well."""
+    return [*_flow_faults(settings), *_asterisk_faults(settings)]
+
+
+def _flow_faults(settings: Settings) -> list[str]:
+    try:
+        _, problems = flow_book(settings)
+        faults = [str(problem) for problem in problems]
+        wrong = PromptLibrary(settings.paths.prompts).check(wanted_prompts(settings))
+        return faults + [problem.message for problem in wrong]
+    except FlowError as error:
+        return [str(problem) for problem in error.problems]
+    except CalendarError as error:
+        return str(error).splitlines()
+
+
+def _asterisk_faults(settings: Settings) -> list[str]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="ivrd-check-") as folder:
+            write_configuration(dataclasses.replace(asterisk_plan(settings), configuration=Path(folder), state=Path(folder)))
+    except SettingsError as error:
+        return error.problems
+    except (ConfigurationError, OSError) as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,231 @@
+"""``ivrd``: the command line. Exits 0 when all is well, 1 when what it looked at is bad, 2 on wrong usage; errors to stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from ivr import cli_asterisk, cli_flow, cli_prompts, log
+from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
+from ivr.settings import Settings
+from ivr.store import complaints as complaint_store
+from ivr.store import contacts as contact_store
+from ivr.store.database import Database, StoreError
+from ivr.store.sealing import SealBrokenError, Sealer
+from ivr.views import complaint_as_json, contact_as_json
+
+T = TypeVar("T")
+
+app = typer.Typer(help="The daemon behind a 400 hotline on Asterisk.", no_args_is_help=True, pretty_exceptions_enable=False)
+calls = typer.Typer(help="Service records: one for every call.", no_args_is_help=True)
+complaints = typer.Typer(help="The complaint register 投诉登记表.", no_args_is_help=True)
+database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(calls, name="calls")
+app.add_typer(complaints, name="complaints")
+app.add_typer(cli_prompts.app, name="prompts")
+app.add_typer(cli_flow.app, name="flow")
+app.add_typer(cli_asterisk.app, name="asterisk")
+app.add_typer(database, name="db")
+
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+
+
+@app.command(epilog="Example: ivrd run --config /etc/ivrd/ivrd.toml")
+def run(config: ConfigOption = None) -> None:
+    """Run the daemon in the foreground until SIGTERM or Ctrl-C."""
+    from ivr.app import Daemon, StartError  # the daemon's imports are heavy, and only this command needs them
+
+    settings = settings_from(config)
+    log.configure(settings.log.format, settings.log.level)
+
+    async def serve() -> int:
+        return await Daemon(settings).run()
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = runner.run(serve())
+    except StartError as error:
+        fail(*error.sentences)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: ivrd check --json")
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Settings, flows, calendar, prompts and the Asterisk configuration: every fault with where it is."""
+    from ivr.checking import faults_of
+
+    settings = settings_from(config)
+    faults = faults_of(settings)
+    if as_json:
+        typer.echo(json.dumps({"ok": not faults, "problems": faults}, ensure_ascii=False))
+    else:
+        for fault in faults:
+            typer.echo(fault, err=True)
+        if not faults:
+            typer.echo("all is well: settings, flows, calendar, prompts, Asterisk configuration")
+    raise typer.Exit(1 if faults else 0)
+
+
+@calls.command("list", epilog="Example: ivrd calls list --line complaint --limit 20")
+def calls_list(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    limit: LimitOption = 50,
+    line: Annotated[str | None, typer.Option(help="Only this line's.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only with this outcome.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Started at or after, in the hotline's time zone.")] = None,
+) -> None:
+    """The newest calls first."""
+    settings = settings_from(config)
+    start = since.replace(tzinfo=settings.zone) if since else None
+    found = _read(
+        settings,
+        lambda session, sealer: contact_store.latest(session, sealer, limit=limit, line=line, outcome=outcome, since=start),
+    )
+    records = [contact_as_json(contact, settings.zone) for contact in found]
+    if as_json:
+        _print_json(records)
+        return
+    table = Table("started", "id", "caller", "line", "outcome", "path", "agent", "wait s", "complaint")
+    for record in records:
+        served: dict[str, Any] = next((visit for visit in record["visits"] if visit["agent"]), {})
+        table.add_row(
+            str(record["started_at"])[:19].replace("T", " "),
+            record["id"],
+            record["caller"] or "withheld",
+            record["line"] or "-",
+            record["outcome"] or "running",
+            " ".join(step["node"] for step in record["path"][-3:]),
+            served.get("agent") or "-",
+            str(served.get("wait") or "-"),
+            record["complaint"] or "-",
+        )
+    Console().print(table)
+
+
+@calls.command("show", epilog="Example: ivrd calls show 1795296429.69")
+def calls_show(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or its SIP Call-ID.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One call's whole service record."""
+    settings = settings_from(config)
+    contact = _read(
+        settings,
+        lambda session, sealer: contact_store.load(session, sealer, call_id) or contact_store.by_sip_call_id(session, sealer, call_id),
+    )
+    if contact is None:
+        fail(f"there is no call {call_id}")
+    _print_record(contact_as_json(contact, settings.zone), as_json)
+
+
+@complaints.command("list", epilog="Example: ivrd complaints list --state open")
+def complaints_list(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    limit: LimitOption = 50,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+) -> None:
+    """The newest complaints first."""
+    settings = settings_from(config)
+    found = _read(settings, lambda session, sealer: complaint_store.latest(session, sealer, limit, state=state))
+    records = [complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)) for complaint in found]
+    if as_json:
+        _print_json(records)
+        return
+    table = Table("number", "filed", "state", "contact number", "serial", "recording s", "complete")
+    for record in records:
+        table.add_row(
+            record["number"],
+            str(record["filed_at"])[:19].replace("T", " "),
+            record["state"],
+            record["contact_number"] or "-",
+            record["serial"] or "-",
+            str(record["recording_seconds"] or "-"),
+            "no" if record["incomplete"] else "yes",
+        )
+    Console().print(table)
+
+
+@complaints.command("show", epilog="Example: ivrd complaints show C2026112100001")
+def complaints_show(
+    number: Annotated[str, typer.Argument(help="The complaint's number.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One complaint, with where its recording lies."""
+    settings = settings_from(config)
+    complaint = _read(settings, lambda session, sealer: complaint_store.by_number(session, sealer, number.upper()))
+    if complaint is None:
+        fail(f"there is no complaint {number}")
+    _print_record(complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)), as_json)
+
+
+@database.command("upgrade", epilog="Example: ivrd db upgrade")
+def database_upgrade(config: ConfigOption = None) -> None:
+    """Bring the database to this version's schema."""
+    settings = settings_from(config)
+    store = Database(settings.store_url)
+    try:
+        changed = store.upgrade()
+    except StoreError as error:
+        fail(str(error))
+    finally:
+        store.close()
+    typer.echo("the schema was brought up to date" if changed else "the schema is up to date")
+
+
+def _read(settings: Settings, work: Callable[[Session, Sealer], T]) -> T:
+    if settings.store.url is None and not settings.paths.database.exists():
+        fail(f"{settings.paths.database}: there is no database yet; start `ivrd run` first, or set STATE to where it runs")
+    store = Database(settings.store_url)
+    sealer = Sealer(settings.paths.secret("data_key"))
+    try:
+        return store.read_now(lambda session: work(session, sealer))
+    except (StoreError, SealBrokenError) as error:
+        fail(str(error))
+    finally:
+        store.close()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print_record(record: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print_json(record)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in record.items():
+        if key == "path":
+            steps = [f"{step['at'][11:19]}  {step['node']}" + (f"  [{step['keys']}]" if step["keys"] else "") for step in value]
+            table.add_row(key, "\n".join(steps))
+        elif key == "visits":
+            table.add_row(key, "\n".join(_visit_line(visit) for visit in value) or "-")
+        else:
+            table.add_row(key, "-" if value is None or value == "" else str(value))
+    Console(soft_wrap=True).print(table)
+
+
+def _visit_line(visit: dict[str, Any]) -> str:
+    parts = [visit["queue"], visit["outcome"] or "waiting"]
+    parts += [f"{name} {visit[name]} s" for name in ("wait", "ring", "talk") if visit[name] is not None]
+    parts += [f"agent {visit['agent']}"] if visit["agent"] else []
+    parts += [f"ended by {visit['ended_by']}"] if visit["ended_by"] else []
+    return ", ".join(parts)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,188 @@
+"""Plays speech and collects keys over one AGI call: the part of a session that knows Asterisk's applications.
+
+Keys are read by ``EXEC Read`` with the prompts inside it: between two AGI commands Asterisk throws pressed keys away, within one it
+doesn't, and TIMEOUT(response) and TIMEOUT(digit) give it two waiting times (app_read.c, ast_app_getdata).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from ami_bridge.agi import AgiCall, AgiCallerGoneError, AgiFailureError
+from ami_bridge.agi_wire import Reply
+from callflows.effects import Ask, Record
+from callflows.outcomes import CallerHungUp, Digits, NoInput, NothingRecorded, Recorded
+from callflows.speech import (
+    Characters,
+    Moment,
+    Number,
+    Recording,
+    Segment,
+    Speech,
+    Text,
+    spoken_characters,
+    spoken_moment,
+    spoken_number,
+)
+
+log = structlog.get_logger(__name__)
+
+SOUND_FOLDER = "ivrd"  # within the sounds of each language
+# Room for the rest of the command in the 2047 bytes that Asterisk before 20.16 reads.
+FILES_BYTES = 1500
+UNKNOWN_PROMPT_S = 60.0  # the bound on a prompt whose length nobody wrote down
+MARGIN_S = 15.0
+GAP_S = 0.05  # Read() waits this long for a key between two files
+SAMPLE_RATE = 8000
+# Less than this is a cough or the beep's echo, not a message.
+SHORTEST_RECORDING_S = 1.0
+READ_ENDED = "${IVR_KEYS}"
+
+
+class Prompts(Protocol):
+    """What playing needs of the prompt library."""
+
+    def has(self, prompt_name: str, language: str) -> bool: ...
+    def seconds(self, prompt_name: str, language: str) -> float | None: ...
+
+
+class Player:
+    """One per leg of a call. Keys pressed while something is said are kept for the next question (type-ahead)."""
+
+    def __init__(self, call: AgiCall, prompts: Prompts, recordings: Path, language: str, on_keys: Callable[[str], None]) -> None:
+        self._call = call
+        self._prompts = prompts
+        self._recordings = recordings
+        self.language = language
+        self._on_keys = on_keys
+        self._ahead = ""
+        self._timeouts: tuple[float, float] | None = None
+        self._told_missing: set[str] = set()
+
+    async def say(self, speech: Speech, *, barge_in: bool) -> None:
+        """Raises AgiCallerGoneError, AgiFailureError."""
+        if barge_in and self._ahead:
+            return
+        for files, seconds in self._groups(speech):
+            if not barge_in:
+                await self._call.ask("EXEC Playback", files, timeout_s=seconds + MARGIN_S)
+                continue
+            key = await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S)
+            if key:
+                self._ahead += key
+                return
+
+    async def ask(self, question: Ask) -> Digits | NoInput:
+        """Raises AgiCallerGoneError, AgiFailureError."""
+        keys = self._take_ahead(question.longest)
+        complete = len(keys) >= question.longest or keys.endswith("#")
+        if not complete:
+            keys += await self._ask_live(question, keys)
+        if len(keys) > 1:
+            keys = keys.removesuffix("#")
+        if not keys:
+            return NoInput()
+        self._on_keys(keys)
+        return Digits(keys)
+
+    async def _ask_live(self, question: Ask, keys: str) -> str:
+        """What is still missing of the answer. Whoever has begun to answer isn't asked again."""
+        first_digit_s = question.inter_digit_s if keys else question.first_digit_s
+        *lead, last = list(self._groups(question.speech)) if not keys else [("", 0.0)]
+        for files, seconds in lead:
+            if pressed := await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S):
+                keys, first_digit_s, last = pressed, question.inter_digit_s, ("", 0.0)
+                if question.longest == 1 or pressed == "#":
+                    return pressed
+                break
+        else:
+            keys = ""
+        await self._set_timeouts(first_digit_s, question.inter_digit_s)
+        files, seconds = last
+        longest = question.longest - len(keys)
+        bound = seconds + first_digit_s + longest * question.inter_digit_s + MARGIN_S
+        return keys + await self._read(f"IVR_KEYS,{files},{longest},e", bound)
+
+    def _take_ahead(self, longest: int) -> str:
+        taken, self._ahead = self._ahead[:longest], self._ahead[longest:]
+        return taken
+
+    async def _read(self, arguments: str, timeout_s: float) -> str:
+        await self._call.ask("EXEC Read", arguments, timeout_s=timeout_s)
+        keys = await self._call.evaluate(READ_ENDED)
+        if self._call.caller_gone:
+            raise AgiCallerGoneError
+        return keys
+
+    async def _set_timeouts(self, first_digit_s: float, inter_digit_s: float) -> None:
+        if self._timeouts != (first_digit_s, inter_digit_s):
+            await self._call.set_variable("TIMEOUT(response)", f"{first_digit_s:g}")
+            await self._call.set_variable("TIMEOUT(digit)", f"{inter_digit_s:g}")
+            self._timeouts = (first_digit_s, inter_digit_s)
+
+    async def record(self, effect: Record, reference: str) -> Recorded | NothingRecorded:
+        """Record into ``reference`` below the recordings folder. Raises CallerHungUp with what was said, AgiFailureError."""
+        if self._call.caller_gone:
+            raise AgiCallerGoneError
+        self._ahead = ""
+        target = self._recordings / reference
+        target.parent.mkdir(parents=True, exist_ok=True)
+        reply = await self._call.send(
+            "RECORD FILE", str(target), "wav", "#", str(effect.longest_s * 1000), "BEEP", f"s={effect.silence_s}",
+            timeout_s=effect.longest_s + effect.silence_s + MARGIN_S,
+        )  # fmt: skip
+        recorded = _recorded(reply, reference)
+        if self._call.caller_gone or reply.result == "-1" or reply.note == "hangup":
+            self._call.caller_gone = True
+            raise CallerHungUp(recorded)
+        if not reply.succeeded:
+            raise AgiFailureError(f"Asterisk could not record: {reply.code} {reply.text[:80]}")
+        return recorded or NothingRecorded()
+
+    def _groups(self, speech: Speech) -> Iterator[tuple[str, float]]:
+        """``a&b&c`` for Playback and Read with the seconds it lasts, cut where a command would grow too long. At least one, maybe empty."""
+        files: list[str] = []
+        seconds = 0.0
+        for file, length in self._files(speech):
+            if files and sum(len(name) + 1 for name in files) + len(file) > FILES_BYTES:
+                yield "&".join(files), seconds
+                files, seconds = [], 0.0
+            files.append(file)
+            seconds += length + GAP_S
+        yield "&".join(files), seconds
+
+    def _files(self, speech: Sequence[Segment]) -> Iterator[tuple[str, float]]:
+        for segment in speech:
+            if isinstance(segment, Recording):
+                path = self._recordings / segment.reference
+                if path.with_suffix(".wav").exists():
+                    yield str(path), UNKNOWN_PROMPT_S * 30
+                continue
+            for name in self._names(segment):
+                if self._prompts.has(name, self.language):
+                    yield f"{SOUND_FOLDER}/{name}", self._prompts.seconds(name, self.language) or UNKNOWN_PROMPT_S
+                elif name not in self._told_missing:
+                    # Never stops a call: the caller hears the rest, and the administrator is told.
+                    self._told_missing.add(name)
+                    log.error("prompt missing", prompt=name, language=self.language, remedy="run: ivrd prompts build")
+
+    def _names(self, segment: Text | Characters | Number | Moment) -> list[str]:
+        match segment:
+            case Text():
+                prompt = segment.prompt(self.language)
+                return [prompt.name] if prompt else []
+            case Characters(value=value):
+                return spoken_characters(value)
+            case Number(value=number):
+                return spoken_number(number, self.language)
+            case Moment(at=at):
+                return spoken_moment(at, self.language)
+
+
+def _recorded(reply: Reply, reference: str) -> Recorded | None:
+    seconds = (reply.end_position or 0) / SAMPLE_RATE
+    return Recorded(reference, round(seconds, 1)) if seconds >= SHORTEST_RECORDING_S else None
