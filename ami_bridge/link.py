@@ -79,6 +79,7 @@ class AmiLink:
         self._since = now()
         self._version = ""
         self._last_heard: datetime | None = None
+        self._gap_from: datetime | None = None  # when the last established connection was last heard
         self._heard_at = 0.0  # by the loop's clock, which doesn't jump
         self._connections = 0
         self._gap_seconds = 0.0
@@ -92,7 +93,7 @@ class AmiLink:
     @property
     def connected(self) -> bool:
         """Logged in, and the snapshot has been told."""
-        return self._state is LinkState.UP
+        return self._state is LinkState.UP and self._session is not None and not self._session.lost_because
 
     @property
     def status(self) -> LinkStatus:
@@ -189,7 +190,6 @@ class AmiLink:
             )
         except OSError as error:
             raise _SessionEnded(f"can't connect: {error.strerror or error}") from error
-        gap_from = self._last_heard
         watchdog: asyncio.Task[None] | None = None
         try:
             await self._log_in(session)
@@ -197,7 +197,7 @@ class AmiLink:
             watchdog.add_done_callback(lambda task: _end_with(session, task))
             self._session = session
             self._enter(LinkState.SYNCHRONISING)
-            await self._follow(session, gap_from)
+            await self._follow(session)
         except (AmiUnavailable, AmiRefused, AmiTimeout) as error:
             session.drop(str(error))
             raise _SessionEnded(str(error)) from error
@@ -227,10 +227,10 @@ class AmiLink:
                 raise _SessionEnded("something accepts connections there, but it isn't Asterisk's manager") from timeout
             raise
 
-    async def _follow(self, session: AmiSession, gap_from: datetime | None) -> None:
+    async def _follow(self, session: AmiSession) -> None:
         """The snapshot, then the events that came meanwhile and come from now on."""
         booted = await session.booted(self._settings.boot_wait_s)
-        await self._tell_snapshot(session, gap_from)
+        await self._tell_snapshot(session, self._gap_from)
         handled = 0
         logged = 0
         while (raw := await session.inbox.get()) is not None:
@@ -317,6 +317,7 @@ class AmiLink:
         self._translator.link_lost()
         if self._established:
             self._established = False
+            self._gap_from = self._last_heard
             await self._tell(LinkLost(self._now(), why))
 
     def _suspect(self, suspicion: Suspicion, *, log: bool) -> None:

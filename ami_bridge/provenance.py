@@ -69,6 +69,7 @@ class Reading:
     channel: Channel | None
     destination: Channel | None
     own: dict[str, str]
+    timed: bool  # Asterisk's Timestamp stands where it should
     repaired: str | None = None
 
     def __getitem__(self, name: str) -> str:
@@ -101,8 +102,7 @@ def read_event(message: AmiMessage, *, repairable: bool) -> Reading:
     keys = message.keys
     if keys[1:2] != ("Privilege",):
         raise Refused("it doesn't begin as Asterisk's events do")
-    head = 3 if keys[2:3] == ("Timestamp",) else 2
-    return _read(message, head, repairable)
+    return _read(message, 3 if _timed(message) else 2, repairable)
 
 
 def read_listed(message: AmiMessage) -> Reading:
@@ -121,7 +121,11 @@ def _read(message: AmiMessage, head: int, repairable: bool) -> Reading:
     channel, after = _channel(message, head, _CHANNEL)
     destination, after = _channel(message, after, _DESTINATION)
     own = dict(zip(message.keys[after:], message.values[after:], strict=True))
-    return Reading(channel, destination, own)
+    return Reading(channel, destination, own, _timed(message))
+
+
+def _timed(message: AmiMessage) -> bool:
+    return message.keys[2:3] == ("Timestamp",)
 
 
 def _irregularity(message: AmiMessage) -> str | None:
@@ -164,7 +168,7 @@ def _repair(message: AmiMessage, head: int, fault: str) -> Reading:
     context, extension, _, uniqueid, linkedid = values[at : at + len(_GENUINE_END)]
     after = at + len(_GENUINE_END)
     channel = Channel(values[head + 1], _unknown(values[head + 3]), "", context, extension, uniqueid, linkedid)
-    return Reading(channel, None, dict(zip(keys[after:], values[after:], strict=True)), fault)
+    return Reading(channel, None, dict(zip(keys[after:], values[after:], strict=True)), _timed(message), fault)
 
 
 def _unknown(value: str) -> str:

@@ -89,7 +89,7 @@ class Translator:
                 reading = read_listed(message)
             else:
                 return _NOTHING
-            fact = rule(self, reading, _time(message, now))
+            fact = rule(self, reading, _time(message, reading, now))
         except Refused as refused:
             return Translation((), Suspicion(event, str(refused), kept=False))
         suspicion = None if reading.repaired is None else Suspicion(event, reading.repaired, kept=True)
@@ -200,7 +200,7 @@ class Translator:
 
     def _shutdown(self, event: Reading, at: datetime) -> AnyFact | None:
         # So short that it would fit into a caller ID if more or less than this were let pass.
-        if set(event.own) != {"Shutdown", "Restart"}:
+        if not event.timed or set(event.own) != {"Shutdown", "Restart"}:
             raise Refused("it isn't Asterisk's own Shutdown, header for header")
         return AsteriskStopped(at)
 
@@ -249,11 +249,9 @@ _LIST_ITEMS: dict[str, _Rule] = {
 EVENT_NAMES = frozenset(_EVENTS)
 
 
-def _time(message: AmiMessage, now: datetime) -> datetime:
+def _time(message: AmiMessage, reading: Reading, now: datetime) -> datetime:
     """The Timestamp header (``timestampevents=yes``), which stands before anything a caller can write."""
-    if message.keys[2:3] == ("Timestamp",):
-        return timestamp(message.values[2]) or now
-    return now
+    return (timestamp(message.values[2]) or now) if reading.timed else now
 
 
 def timestamp(text: str) -> datetime | None:

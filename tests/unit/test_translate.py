@@ -1,0 +1,306 @@
+"""Every capture gives the facts in the table beside it, and a hostile caller ID gives none that aren't so.
+
+The tables are ``tests/golden/facts``. A new capture comes with a new table, read through by a person.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.fact_table import table
+from support.fake_ami import channel, encode, event
+
+from ami_bridge.ami_wire import AmiFraming, AmiMessage, parse
+from ami_bridge.facts import (
+    AgentAnswered,
+    AgentPickedUp,
+    AgentRang,
+    AgentRingEnded,
+    AgentStateReported,
+    AnyFact,
+    AsteriskStopped,
+    CallArrived,
+    CallEnded,
+    CallerLeftQueue,
+    CallerQueued,
+    CallerWaiting,
+    CallPresent,
+    QueueExited,
+)
+from ami_bridge.provenance import unescape
+from ami_bridge.translate import Suspicion, Translator, timestamp
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CAPTURES = sorted((GOLDEN / "captures").glob("*.ami"))
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+AT = datetime(2026, 11, 21, 21, 21, 19, 187158, tzinfo=UTC)  # what fake_ami.event writes
+
+
+def messages(*data: bytes) -> list[AmiMessage]:
+    return [parse(raw) for raw in AmiFraming().feed(b"".join(data))]
+
+
+def facts_and_suspicions(data: bytes, translator: Translator | None = None) -> list[AnyFact | Suspicion]:
+    translator = translator or Translator()
+    found: list[AnyFact | Suspicion] = []
+    for message in messages(data):
+        facts, suspicion = translator.translate(message, NOW)
+        found.extend(facts)
+        if suspicion is not None:
+            found.append(suspicion)
+    return found
+
+
+def two(caller: str, agent: str) -> list[tuple[str, str]]:
+    return [*channel(caller), *channel(agent, prefix="Dest", Linkedid=caller, Context="ivrd-phones")]
+
+
+def called(caller: str, agent: str) -> bytes:
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One")]
+    return event("AgentCalled", *two(caller, agent), *own)
+
+
+def dial_end(caller: str, agent: str, status: str) -> bytes:
+    return event("DialEnd", *two(caller, agent), ("DialStatus", status))
+
+
+def connected(caller: str, agent: str) -> bytes:
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2")]
+    return event("AgentConnect", *two(caller, agent), *own, ("RingTime", "2"))
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=[path.stem for path in CAPTURES])
+def test_a_capture_gives_the_facts_of_its_table(capture: Path) -> None:
+    expected = (GOLDEN / "facts" / f"{capture.stem}.facts").read_text(encoding="utf-8")
+    assert table(facts_and_suspicions(capture.read_bytes())) == expected
+
+
+def test_no_capture_is_without_its_table() -> None:
+    assert {path.stem for path in (GOLDEN / "facts").iterdir()} == {path.stem for path in CAPTURES}
+
+
+def test_a_call_arrives_only_when_asterisk_is_called_in_our_context() -> None:
+    ringing = {"ChannelState": "4", "ChannelStateDesc": "Ring"}
+    assert facts_and_suspicions(event("Newchannel", *channel("1.1", **ringing))) == [
+        CallArrived(AT, "1.1", "1.1", "13800138000", "", "4001234567")
+    ]
+    outbound = {"ChannelState": "0", "ChannelStateDesc": "Down"}
+    for changes in (outbound, {**ringing, "Context": "ivrd-phones"}):
+        assert facts_and_suspicions(event("Newchannel", *channel("1.1", **changes))) == []
+    elsewhere = Translator(inbound_context="ivrd-phones")
+    data = event("Newchannel", *channel("1.1", **ringing, Context="ivrd-phones"))
+    assert len(facts_and_suspicions(data, elsewhere)) == 1
+
+
+def test_names_arrive_whole() -> None:
+    data = event("Newchannel", *channel("1.1", ChannelState="4", CallerIDName='Ev\\"il\\\\ 张三\\n'))
+    (arrived,) = facts_and_suspicions(data)
+    assert isinstance(arrived, CallArrived)
+    assert arrived.caller_name == 'Ev"il\\ 张三 '
+
+
+@pytest.mark.parametrize(("escaped", "plain"), [("\\a\\t\\0", "  0"), ("\\", "\\"), ("\x1b[2J\u202e", " [2J "), ("a\\'b", "a'b")])
+def test_unescaping_leaves_nothing_that_moves_a_cursor(escaped: str, plain: str) -> None:
+    assert unescape(escaped) == plain
+
+
+def test_one_ring_ends_once() -> None:
+    data = called("1.1", "2.1") + dial_end("1.1", "2.1", "NOANSWER") + dial_end("1.1", "2.1", "CANCEL")
+    assert facts_and_suspicions(data) == [
+        AgentRang(AT, "1.1", "1.1", "hr", "Agent One", "2.1"),
+        AgentRingEnded(AT, "1.1", "1.1", "2.1", "NOANSWER"),
+    ]
+
+
+def test_the_first_answer_is_the_pick_up() -> None:
+    data = called("1.1", "2.1") + 2 * dial_end("1.1", "2.1", "ANSWER") + connected("1.1", "2.1")
+    assert facts_and_suspicions(data)[1:] == [
+        AgentPickedUp(AT, "1.1", "1.1", "2.1"),
+        AgentAnswered(AT, "1.1", "1.1", "hr", "Agent One", "2.1"),
+    ]
+
+
+def test_a_pick_up_without_talk_is_taken_back() -> None:
+    data = called("1.1", "2.1") + dial_end("1.1", "2.1", "ANSWER") + dial_end("1.1", "2.1", "NOANSWER")
+    assert facts_and_suspicions(data)[1:] == [
+        AgentPickedUp(AT, "1.1", "1.1", "2.1"),
+        AgentRingEnded(AT, "1.1", "1.1", "2.1", "NOANSWER"),
+    ]
+
+
+def test_what_comes_after_the_joining_is_no_ring() -> None:
+    data = called("1.1", "2.1") + dial_end("1.1", "2.1", "ANSWER") + connected("1.1", "2.1")
+    assert facts_and_suspicions(data + dial_end("1.1", "2.1", "CANCEL"))[3:] == []
+
+
+def test_legs_that_no_queue_called_are_none_of_our_business() -> None:
+    assert facts_and_suspicions(dial_end("1.1", "2.1", "ANSWER") + dial_end("1.1", "2.2", "BUSY")) == []
+
+
+def test_an_agent_who_leaves_during_the_announcement() -> None:
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One")]
+    dump = event("AgentDump", *two("1.1", "2.1"), *own)
+    data = called("1.1", "2.1") + dial_end("1.1", "2.1", "ANSWER") + dump + dial_end("1.1", "2.1", "CANCEL")
+    assert facts_and_suspicions(data)[2:] == [AgentRingEnded(AT, "1.1", "1.1", "2.1", "AGENTDUMP")]
+
+
+def test_a_leg_begins_anew_after_its_hang_up() -> None:
+    data = called("1.1", "2.1") + dial_end("1.1", "2.1", "BUSY") + event("Hangup", *channel("2.1"), ("Cause", "17"))
+    again = facts_and_suspicions(data + called("1.1", "2.1") + dial_end("1.1", "2.1", "ANSWER"))
+    assert again[2] == CallEnded(AT, "2.1", "2.1", 17)
+    assert again[4] == AgentPickedUp(AT, "1.1", "1.1", "2.1")
+
+
+def test_events_carry_other_peoples_variables() -> None:
+    extra = [("ChanVariable", "A=1"), ("ChanVariable", "B=2")]
+    data = event("QueueCallerJoin", *channel("1.1"), ("Tenantid", "t"), *extra, ("Queue", "hr"), ("Position", "3"))
+    assert facts_and_suspicions(data) == [CallerQueued(AT, "1.1", "1.1", "hr", 3)]
+
+
+def test_without_timestamps_the_given_now_is_used() -> None:
+    data = event("QueueCallerLeave", *channel("1.1"), ("Queue", "hr"), at="")
+    assert facts_and_suspicions(data) == [CallerLeftQueue(NOW, "1.1", "1.1", "hr")]
+    odd = event("QueueCallerLeave", *channel("1.1"), ("Queue", "hr"), at="yesterday")
+    assert facts_and_suspicions(odd) == [CallerLeftQueue(NOW, "1.1", "1.1", "hr")]
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.x", "-1", "1e5", "9" * 12, "٣"])
+def test_what_is_no_timestamp(text: str) -> None:
+    assert timestamp(text) is None
+
+
+def test_timestamps_keep_their_microseconds() -> None:
+    assert timestamp("1795296079.187158") == AT
+    assert timestamp("1795296079") == AT.replace(microsecond=0)
+    assert timestamp("1795296079.5") == AT.replace(microsecond=500_000)
+
+
+def test_other_dialplans_events_are_silence() -> None:
+    odd = event("UserEvent", *channel("1.1"), ("UserEvent", "Theirs"), ("Channel", "x"), ("Channel", "y"))
+    assert facts_and_suspicions(odd + event("Newexten", *channel("1.1")) + event("Cdr", ("Source", "1"))) == []
+
+
+def test_our_dialplans_exit_report() -> None:
+    data = event("UserEvent", *channel("1.1"), ("UserEvent", "QueueExit"), ("Queue", "hr"), ("QueueStatus", ""))
+    assert facts_and_suspicions(data) == [QueueExited(AT, "1.1", "1.1", "hr", "")]
+
+
+def test_the_snapshot_finds_the_contact_of_who_waits() -> None:
+    channels = [
+        encode([("Event", "CoreShowChannel"), ("ActionID", "x-1."), *channel(call, Linkedid=contact), *own])
+        for call, contact, own in (
+            ("1.2", "1.1", [("Application", "Queue"), ("ApplicationData", "hr"), ("Duration", "00:01:05")]),
+            ("2.1", "1.1", [("Application", "AppQueue"), ("ApplicationData", ""), ("Duration", "100:00:00")]),
+        )
+    ]
+    member = [("Name", "Agent One"), ("Status", "6"), ("Paused", "0")]
+    queues = [
+        encode([("Event", "QueueParams"), ("Queue", "hr"), ("Calls", "1")]),
+        encode([("Event", "QueueMember"), ("Queue", "hr"), *member, ("ActionID", "x-2.")]),
+        encode([("Event", "QueueEntry"), ("Queue", "hr"), ("Position", "1"), ("Uniqueid", "1.2"), ("Wait", "60")]),
+        encode([("Event", "QueueEntry"), ("Queue", "hr"), ("Position", "2"), ("Uniqueid", "9.9"), ("Wait", "1")]),
+    ]
+    translator = Translator()
+    facts, suspicions = translator.snapshot(messages(*channels), messages(*queues), NOW)
+    assert suspicions == []
+    assert facts == [
+        AgentStateReported(NOW, "hr", "Agent One", 6, paused=False),
+        CallPresent(NOW, "1.1", "1.2", "Queue", 65.0),
+        CallPresent(NOW, "1.1", "2.1", "AppQueue", 360000.0),
+        CallerWaiting(NOW, "1.1", "1.2", "hr", 1, 60.0),
+        CallerWaiting(NOW, "", "9.9", "hr", 2, 1.0),
+    ]
+
+
+@pytest.mark.parametrize(("state", "expected"), [("5", [AgentPickedUp]), ("6", [])])
+def test_a_snapshot_tells_which_legs_still_ring(state: str, expected: list[type]) -> None:
+    own = [("Application", "AppQueue"), ("ApplicationData", ""), ("Duration", "00:00:01")]
+    leg = encode([("Event", "CoreShowChannel"), ("ActionID", "x-1."), *channel("2.1", ChannelState=state), *own])
+    translator = Translator()
+    translator.snapshot(messages(leg), [], NOW)
+    assert [type(fact) for fact in facts_and_suspicions(dial_end("1.1", "2.1", "ANSWER"), translator)] == expected
+
+
+# What a caller can do with a line break in his number. SIP leaves him 79 bytes of it.
+
+
+def test_a_header_added_to_an_event_with_one_channel_is_seen_through() -> None:
+    for number in (
+        "1\r\nUniqueid: victim",
+        "1\nUniqueid: victim",
+        "1\r\nContext: c\r\nExten: e\r\nPriority: 1\r\nUniqueid: victim\r\nLinkedid: victim",
+        "1\r\nCause: 99\r\nUniqueid: victim",
+        "1\r\nnonsense",
+    ):
+        data = event("Hangup", *channel("1.1", CallerIDNum=number), ("Cause", "16"))
+        ended, suspicion = facts_and_suspicions(data)
+        assert ended == CallEnded(AT, "1.1", "1.1", 16)
+        assert isinstance(suspicion, Suspicion)
+        assert suspicion.kept
+
+
+def test_the_arrival_of_a_hostile_caller_is_still_told() -> None:
+    number = "1\r\nUniqueid: victim"
+    data = event("Newchannel", *channel("1.1", ChannelState="4", CallerIDNum=number, CallerIDName="x"))
+    assert facts_and_suspicions(data)[0] == CallArrived(AT, "1.1", "1.1", "1", "", "4001234567")
+
+
+def test_a_header_added_to_an_event_with_two_channels_makes_it_refused() -> None:
+    for where in ({"CallerIDNum": "1\r\nUniqueid: victim"}, {"ConnectedLineNum": "1\r\nDestUniqueid: victim"}):
+        data = event("DialEnd", *channel("1.1", **where), *channel("2.1", prefix="Dest"), ("DialStatus", "ANSWER"))
+        (suspicion,) = facts_and_suspicions(called("1.1", "2.1") + data)[1:]
+        assert isinstance(suspicion, Suspicion)
+        assert not suspicion.kept
+    data = event("DialEnd", *channel("1.1"), *channel("2.1", prefix="Dest", ConnectedLineNum="1\r\nUniqueid: v"))
+    assert [type(each) for each in facts_and_suspicions(data)] == [Suspicion]
+
+
+@pytest.mark.parametrize("end", ["\r\n\r\n", "\n\n"])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "Event: QueueCallerAbandon\r\nQueue: hr",
+        "Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: victim\r\nLinkedid: victim",
+        "Event: Hangup\r\nPrivilege: call,all\r\nChannel: PJSIP/x\r\nUniqueid: victim\r\nCause: 16",
+        "Event: Shutdown\r\nPrivilege: system,all\r\nTimestamp: 1\r\nShutdown: Cleanly",
+        "Event: AgentComplete\r\nPrivilege: agent,all\r\nQueue: hr\r\nReason: caller",
+        "Event: QueueMemberRemoved\r\nPrivilege: agent,all\r\nQueue: hr\r\nMemberName: x",
+        "Event: UserEvent\r\nPrivilege: user,all\r\nUserEvent: QueueExit\r\nQueue: hr",
+    ],
+)
+def test_an_event_begun_inside_a_number_gives_no_fact(end: str, forged: str) -> None:
+    for tail in ("", end, end + "Event: Z"):
+        data = event("Hangup", *channel("1.1", CallerIDNum=f"1{end}{forged}{tail}"), ("Cause", "16"))
+        found = facts_and_suspicions(data)
+        assert found
+        assert all(isinstance(each, Suspicion) and not each.kept for each in found), found
+
+
+def test_a_shutdown_is_believed_only_header_for_header() -> None:
+    assert facts_and_suspicions(event("Shutdown", ("Shutdown", "Cleanly"), ("Restart", "False"))) == [AsteriskStopped(AT)]
+    for own in ([("Shutdown", "Cleanly")], [("Shutdown", "Cleanly"), ("Restart", "False"), ("Language", "en")]):
+        assert [type(each) for each in facts_and_suspicions(event("Shutdown", *own))] == [Suspicion]
+    # Without a Timestamp it would fit into a caller ID's 79 bytes.
+    assert isinstance(facts_and_suspicions(event("Shutdown", ("Shutdown", "Cleanly"), ("Restart", "False"), at=""))[0], Suspicion)
+
+
+@pytest.mark.parametrize("value", ["", "x", "1x", "٣", "1" * 20])
+def test_numbers_that_are_none(value: str) -> None:
+    (suspicion,) = facts_and_suspicions(event("Hangup", *channel("1.1"), ("Cause", value)))
+    assert suspicion == Suspicion("Hangup", "its Cause is no number", kept=False)
+
+
+def test_a_suspicion_quotes_no_value() -> None:
+    data = event("Hangup", *channel("1.1", CallerIDNum="13800138000\r\nUniqueid: victim"), ("Cause", "16"))
+    assert not any(word in table(facts_and_suspicions(data)[1:]) for word in ("13800138000", "victim"))
+
+
+def test_every_event_survives_losing_any_header() -> None:
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2")]
+    whole = [("Event", "AgentConnect"), ("Privilege", "agent,all"), ("Timestamp", "1.5"), *two("1.1", "2.1"), *own]
+    for missing in range(1, len(whole)):
+        found = facts_and_suspicions(encode(whole[:missing] + whole[missing + 1 :]))
+        needed = whole[missing][0] not in {"Timestamp", "Interface", "HoldTime"}
+        assert [type(each) for each in found] == [Suspicion if needed else AgentAnswered], whole[missing]
