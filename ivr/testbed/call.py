@@ -23,6 +23,7 @@ from ivr.testbed.system import chosen_environment
 
 RECORD_DEADLINE_S = 10.0
 _POLL_S = 0.3
+DEFAULT_NUMBER = "4001234567"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def main() -> int:
     environment = chosen_environment()
     try:
         settings = load_settings(environment=environment)
-        return asyncio.run(_call(settings, _script(options), environment))
+        return asyncio.run(_call(settings, _script(options, settings), environment))
     except (TestbedError, KeysError, SettingsError) as error:
         for sentence in error.problems if isinstance(error, SettingsError) else [str(error)]:
             print(f"call: {sentence}", file=sys.stderr)
@@ -72,18 +73,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--from", dest="caller", default=env.get("FROM") or "13800138000", help="FROM=, the caller's number")
     parser.add_argument("--number", default=env.get("NUMBER") or None, help="NUMBER=, what is dialled (the hotline)")
     options = parser.parse_args()
+    if options.line is not None and options.line not in LINES:  # argparse doesn't check a default
+        parser.error(f"LINE={options.line} is no line; there is {', '.join(LINES)}")
     if options.line is None and options.keys is None:
         parser.error(f"give LINE ({', '.join(LINES)}), KEYS, or both")
     return options
 
 
-def _script(options: argparse.Namespace) -> CallScript:
+def _script(options: argparse.Namespace, settings: Settings) -> CallScript:
     keys = options.keys or ""
     if options.line is not None:
         line = LINES[options.line]
         # Both menus are heard for a moment, as somebody would who doesn't know them.
         keys = f"w2 {line.key} {line.served if options.keys is None else options.keys}".rstrip()
-    return CallScript(keys=keys, caller=options.caller, number=options.number or "4001234567", call_id=f"{uuid.uuid4()}@ivrd")
+    number = options.number or next(iter(settings.hotline.numbers), DEFAULT_NUMBER)
+    return CallScript(keys=keys, caller=options.caller, number=number, call_id=f"{uuid.uuid4()}@ivrd")
 
 
 async def _call(settings: Settings, script: CallScript, environment: dict[str, str]) -> int:

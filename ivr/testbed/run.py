@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ivr.settings import SettingsError
 from ivr.settings import load as load_settings
+from ivr.testbed.call import DEFAULT_NUMBER
 from ivr.testbed.children import Child
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.system import System, chosen_environment
@@ -38,12 +39,15 @@ def main() -> int:
     environment = chosen_environment()
     # A terminal or a file: a person reads it either way.
     environment.setdefault("IVRD_LOG__FORMAT", "console")
+    demo = environment.get("DEMO", "1") != "0"
     began = time.monotonic()
     try:
         settings = load_settings(environment=environment)
         with _own_state(settings.paths.root):
-            system = System.prepare(settings, environment, tell)
-            return asyncio.run(_run(system, environment, began))
+            system = System.of(settings, environment)
+            system.check_ports(with_agents=demo)
+            system.prepare(tell)
+            return asyncio.run(_run(system, environment, demo, began))
     except (TestbedError, SettingsError) as error:
         for sentence in error.problems if isinstance(error, SettingsError) else [str(error)]:
             print(f"run: {sentence}", file=sys.stderr)
@@ -57,8 +61,7 @@ def tell(sentence: str) -> None:
     print(f"run: {sentence}")
 
 
-async def _run(system: System, environment: dict[str, str], began: float) -> int:
-    demo = environment.get("DEMO", "1") != "0"
+async def _run(system: System, environment: dict[str, str], demo: bool, began: float) -> int:
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def asked_to_stop() -> None:
@@ -87,7 +90,6 @@ async def _run(system: System, environment: dict[str, str], began: float) -> int
 
 
 async def _start(system: System, demo: bool) -> None:
-    system.check_ports(with_agents=demo)
     if demo:
         tell("starting the demo agents' phones")
         await system.start_agents()
@@ -133,7 +135,7 @@ async def _end(system: System, hurry: asyncio.Event) -> None:
 
 
 def _welcome(system: System, environment: dict[str, str], demo: bool, seconds: float) -> None:
-    number = next(iter(system.settings.hotline.numbers), "4001234567")
+    number = next(iter(system.settings.hotline.numbers), DEFAULT_NUMBER)
     given = "".join(f" {name}={environment[name]}" for name in ("PORT_OFFSET", "STATE", "DEMO") if _set(environment, name))
     tell(f"ready after {seconds:.1f} s")
     tell(f"  the hotline   sip:{number}@127.0.0.1:{system.sip_port}")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.conf_text import ConfigurationError
+from ami_bridge.plan import AsteriskPlan
 from callflows.loader import FlowError
 from ivr.asterisk_plan import asterisk_plan, link_data
 from ivr.prompts.errors import PromptsError
@@ -49,7 +50,7 @@ def chosen_environment(environment: dict[str, str] | None = None) -> dict[str, s
 
 @dataclass(slots=True)
 class System:
-    """What runs of it. Made by ``prepare``; parts are started one by one, so that a test can do without any of them."""
+    """What runs of it. Parts are started one by one after ``prepare``, so that a test can do without any of them."""
 
     settings: Settings
     program: AsteriskProgram
@@ -59,30 +60,40 @@ class System:
     daemon: Child | None = None
 
     @classmethod
-    def prepare(cls, settings: Settings, environment: dict[str, str], progress: Callable[[str], None] = lambda _: None) -> System:
-        """Render the missing prompts, write Asterisk's configuration. Blocks for seconds.
+    def of(cls, settings: Settings, environment: dict[str, str]) -> System:
+        """A system of these settings on the Asterisk this machine has; nothing is written or started.
 
-        ``environment`` is what the daemon is started in; the same settings must come of it. Raises SettingsError, and
-        TestbedError for everything else that keeps a system from running.
+        ``environment`` is what the daemon is started in; the same settings must come of it. Raises TestbedError.
         """
-        program = find_asterisk(environment)
-        plan = asterisk_plan(settings, program.installation)
+        return cls(settings, find_asterisk(environment), environment)
+
+    def prepare(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Render the missing prompts and write Asterisk's configuration. Blocks for seconds.
+
+        Raises SettingsError, and TestbedError for everything else that keeps a system from running.
+        """
+
+        def rendering(done: int, total: int, _: object) -> None:
+            if done == total or done % 50 == 0:
+                progress(f"prompts: {done} of {total} rendered")
+
+        settings = self.settings
         try:
             library = PromptLibrary(settings.paths.prompts)
-
-            def rendering(done: int, total: int, _: object) -> None:
-                if done == total or done % 50 == 0:
-                    progress(f"prompts: {done} of {total} rendered")
-
             for problem in library.build(wanted_prompts(settings), progress=rendering).problems:
                 progress(f"prompts: {problem.message}")
+            plan = self.plan
             write_configuration(plan)
-            link_data(plan, program.installation, settings.paths.prompts)
+            link_data(plan, self.program.installation, settings.paths.prompts)
         except (PromptsError, FlowError, ConfigurationError) as error:
             raise TestbedError(str(error)) from error
         except OSError as error:
             raise TestbedError(f"{error.filename or settings.state}: {error.strerror}.") from error
-        return cls(settings, program, environment)
+
+    @property
+    def plan(self) -> AsteriskPlan:
+        """What Asterisk is configured as. Raises SettingsError."""
+        return asterisk_plan(self.settings, self.program.installation)
 
     @property
     def sip_port(self) -> int:
@@ -102,7 +113,7 @@ class System:
     def check_ports(self, *, with_agents: bool) -> None:
         """Raises TestbedError naming every port this system needs and can't have, before anything is started."""
         settings = self.settings
-        ports = needed_ports(asterisk_plan(settings, self.program.installation))
+        ports = needed_ports(self.plan)
         ports.append(NeededPort("TCP", settings.agi.host, settings.shifted(settings.agi.port), "agi.port"))
         ports.append(NeededPort("TCP", settings.console.host, settings.shifted(settings.console.port), "console.port"))
         if with_agents:
