@@ -243,7 +243,11 @@ class AmiLink:
                     booted = True
                     await self._tell_snapshot(session, self._since)
                 continue
-            facts, suspicion = self._translator.translate(message, self._now())
+            try:
+                facts, suspicion = self._translator.translate(message, self._now())
+            except Exception as error:  # noqa: BLE001 - a fault in reading one event must not cost the link
+                _log.error("an AMI event couldn't be translated and was skipped", error=_kind_and_place(error))
+                continue
             if suspicion is not None:
                 logged += 1
                 self._suspect(suspicion, log=logged <= _SUSPICIONS_LOGGED_PER_SESSION)
@@ -304,14 +308,7 @@ class AmiLink:
             async with asyncio.timeout(self._settings.close_grace_s if closing else self._settings.fact_timeout_s):
                 await self._on_fact(fact)
         except Exception as error:  # noqa: BLE001 - the consumer's fault must not cost the link
-            # Its text might quote a caller's number, so only the place is logged.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            _log.error(
-                "a fact was lost: its consumer failed",
-                fact=type(fact).__name__,
-                error=type(error).__name__,
-                where=f"{frame.filename}:{frame.lineno}",
-            )
+            _log.error("a fact was lost: its consumer failed", fact=type(fact).__name__, error=_kind_and_place(error))
 
     async def _lost(self, why: str) -> None:
         self._translator.link_lost()
@@ -337,6 +334,12 @@ class AmiLink:
     def _enter(self, state: LinkState) -> None:
         if state is not self._state:
             self._state, self._since = state, self._now()
+
+
+def _kind_and_place(error: Exception) -> str:
+    """Not its text, which might quote a caller's number."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
 
 
 def _end_with(session: AmiSession, watchdog: asyncio.Task[None]) -> None:

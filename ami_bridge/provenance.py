@@ -2,20 +2,21 @@
 
 Used by ``translate`` alone.
 
-Asterisk writes a newline inside CALLERID(num), a connected number or a dialled extension raw into its events
-(measured on 22.10.1, ``injected_callerid.ami``), so a caller can add headers, or end a message and begin another.
-What protects us:
+Asterisk writes a newline inside CALLERID(num), a connected number or a dialled extension raw into its events, and SIP
+carries one there as %0D%0A (measured on 22.10.1, ``injected_callerid.ami`` and tests/contract). So a caller can add
+headers, or end a message and begin another. What protects us:
 
 * A broadcast event begins ``Event, Privilege, Timestamp``. A message without Privilege in second place is a forgery
   or the rest of an event that was cut.
 * The fourteen headers of a channel stand together in a fixed order. An added header breaks the order, a cut one ends it.
 * An event's own headers (Queue, MemberName, Cause …) come after its channels, behind everything a caller can write.
-* A SIP caller ID has room for 79 bytes (AST_CHANNEL_NAME, res_pjsip.c), an event that passes all of this needs more.
+* SIP leaves 79 bytes of a caller's number (measured; AST_CHANNEL_NAME). A whole event that passes the above needs more.
 
-Where an event has one channel only, the last ``Context, Exten, Priority, Uniqueid, Linkedid`` in a row is genuine, and
-the event is kept. With two channels nothing tells the copies apart, and it is refused: the hostile call loses details
-of its own ringing. What can't be told from the truth: a text of several hundred bytes set by the dialplan itself that
-contains whole events and ends in the head of another. The dialplan must filter the number before anything else.
+Where an event has one channel only, its last ``Priority, Uniqueid, Linkedid`` in a row are genuine, for they stand
+behind all that is hostile: the event is kept. With two channels nothing tells the copies apart, and it is refused: the
+hostile call loses details of its own ringing. An event that was cut in two is refused as well, so such a call has no
+CallArrived. What can't be told from the truth: a text of several hundred bytes, set by the dialplan itself, that holds
+a whole event and ends in the head of another. The dialplan has to filter the number before anything else.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _CHANNEL = (
     "Linkedid",
 )
 _DESTINATION = tuple("Dest" + name for name in _CHANNEL)
-_GENUINE_END = _CHANNEL[-5:]
+_IDENTITY = _CHANNEL[-3:]
+_PLACE = _CHANNEL[-5:-3]
 _C_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -70,6 +72,7 @@ class Reading:
     destination: Channel | None
     own: dict[str, str]
     timed: bool  # Asterisk's Timestamp stands where it should
+    privilege: str
     repaired: str | None = None
 
     def __getitem__(self, name: str) -> str:
@@ -121,7 +124,7 @@ def _read(message: AmiMessage, head: int, repairable: bool) -> Reading:
     channel, after = _channel(message, head, _CHANNEL)
     destination, after = _channel(message, after, _DESTINATION)
     own = dict(zip(message.keys[after:], message.values[after:], strict=True))
-    return Reading(channel, destination, own, _timed(message))
+    return Reading(channel, destination, own, _timed(message), message.get("Privilege"))
 
 
 def _timed(message: AmiMessage) -> bool:
@@ -156,19 +159,18 @@ def _channel(message: AmiMessage, at: int, names: tuple[str, ...]) -> tuple[Chan
 
 
 def _repair(message: AmiMessage, head: int, fault: str) -> Reading:
-    """Take the genuine part of an event that describes one channel: its first three headers and its last five."""
+    """Take the genuine part of an event that describes one channel: its first three headers and its last ones."""
     keys, values = message.keys, message.values
     if keys[head : head + 4] != _CHANNEL[:4]:
         raise Refused(fault)
-    for at in range(len(keys) - len(_GENUINE_END), head + 3, -1):
-        if keys[at : at + len(_GENUINE_END)] == _GENUINE_END:
-            break
-    else:
+    # Not the first: the caller's number and the dialled extension may hold copies, and both stand before the genuine ones.
+    at = next((i for i in range(len(keys) - 3, head + 3, -1) if keys[i : i + 3] == _IDENTITY), None)
+    if at is None:
         raise Refused(fault)
-    context, extension, _, uniqueid, linkedid = values[at : at + len(_GENUINE_END)]
-    after = at + len(_GENUINE_END)
-    channel = Channel(values[head + 1], _unknown(values[head + 3]), "", context, extension, uniqueid, linkedid)
-    return Reading(channel, None, dict(zip(keys[after:], values[after:], strict=True)), _timed(message), fault)
+    context, extension = values[at - 2 : at] if keys[at - 2 : at] == _PLACE else ("", "")
+    channel = Channel(values[head + 1], _unknown(values[head + 3]), "", context, extension, values[at + 1], values[at + 2])
+    own = dict(zip(keys[at + 3 :], values[at + 3 :], strict=True))
+    return Reading(channel, None, own, _timed(message), message.get("Privilege"), fault)
 
 
 def _unknown(value: str) -> str:

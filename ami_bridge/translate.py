@@ -199,9 +199,9 @@ class Translator:
         return AgentStateReported(at, event["Queue"], event["MemberName"], event.number("Status"), event["Paused"] == "1", removed)
 
     def _shutdown(self, event: Reading, at: datetime) -> AnyFact | None:
-        # So short that it would fit into a caller ID if more or less than this were let pass.
-        if not event.timed or set(event.own) != {"Shutdown", "Restart"}:
-            raise Refused("it isn't Asterisk's own Shutdown, header for header")
+        # The only event so short that anything less strict would fit into a caller's number.
+        if not event.timed or event.privilege != "system,all" or event.own not in _SHUTDOWNS:
+            raise Refused("it isn't Asterisk's own Shutdown, word for word")
         return AsteriskStopped(at)
 
     # Items of lists we asked for.
@@ -219,6 +219,7 @@ class Translator:
         return CallPresent(at, channel.linkedid, channel.uniqueid, application, _seconds(item["Duration"]))
 
 
+_SHUTDOWNS = [{"Shutdown": how, "Restart": restart} for how in ("Cleanly", "Uncleanly") for restart in ("True", "False")]
 _ENDED_BY = {reason.value: reason for reason in EndedBy}
 _EVENTS: dict[str, _Rule] = {
     "Newchannel": Translator._newchannel,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,13 +57,6 @@ def link_to(ami: FakeAmi, recorder: FactRecorder, **changes: Any) -> AmiLink:
 
 def queued(recorder: FactRecorder) -> list[str]:
     return [fact.call for fact in recorder.facts if isinstance(fact, CallerQueued)]
-
-
-@pytest.fixture(scope="module")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """The loop the daemon runs on; the contract tests use asyncio's own."""
-    policy: asyncio.AbstractEventLoopPolicy = uvloop.EventLoopPolicy()
-    return policy
 
 
 @pytest.fixture
@@ -389,8 +382,9 @@ async def test_a_failing_consumer_loses_its_fact_and_nothing_else(logs: list[dic
         assert link.connected
         assert ami.connections == 1
     (told,) = [entry for entry in logs if entry["event"] == "a fact was lost: its consumer failed"]
-    assert (told["fact"], told["error"]) == ("CallerQueued", "ValueError")
-    assert "fact_recorder.py" in str(told["where"])
+    assert told["fact"] == "CallerQueued"
+    assert str(told["error"]).startswith("ValueError at ")
+    assert "fact_recorder.py:" in str(told["error"])
     assert "13800138000" not in str(logs)
 
 
@@ -400,7 +394,7 @@ async def test_a_hanging_consumer_loses_its_fact_and_nothing_else(logs: list[dic
         await recorder.of(SnapshotComplete)
         recorder.wait_for = asyncio.Event()
         await ami.send(joined("1.1"))
-        await until(lambda: any(entry.get("error") == "TimeoutError" for entry in logs))
+        await until(lambda: any(str(entry.get("error")).startswith("TimeoutError") for entry in logs))
         recorder.wait_for = None
         await ami.send(joined("1.2"))
         await recorder.of(CallerQueued)
@@ -539,6 +533,24 @@ async def test_an_old_asterisk_is_warned_of_once(logs: list[dict[str, object]]) 
         ami.drop()
         await recorder.of(SnapshotComplete, 2)
     assert len([entry for entry in logs if "upgrade to 22.10.1" in str(entry["event"])]) == 1
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_a_connection_begins_with_its_snapshot,
+        test_a_connection_broken_inside_a_message_is_made_anew,
+        test_failed_tries_are_part_of_the_gap,
+        test_a_half_open_connection_is_dropped,
+        test_a_server_that_stops_reading_is_not_written_to_without_end,
+        test_too_many_events_for_the_consumer_begin_a_new_connection,
+        test_a_cancelled_run_lets_go_of_the_connection,
+    ],
+)
+def test_it_is_the_same_on_the_daemons_loop(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """uvloop delivers bytes and resets at other moments than asyncio's own loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
 
 
 def originate(channel_id: str) -> Request:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.fact_table import table
 from support.fake_ami import channel, encode, event
 
@@ -30,7 +32,7 @@ from ami_bridge.facts import (
     QueueExited,
 )
 from ami_bridge.provenance import unescape
-from ami_bridge.translate import Suspicion, Translator, timestamp
+from ami_bridge.translate import EVENT_NAMES, Suspicion, Translator, timestamp
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CAPTURES = sorted((GOLDEN / "captures").glob("*.ami"))
@@ -234,11 +236,12 @@ def test_a_header_added_to_an_event_with_one_channel_is_seen_through() -> None:
         "1\r\nCause: 99\r\nUniqueid: victim",
         "1\r\nnonsense",
     ):
-        data = event("Hangup", *channel("1.1", CallerIDNum=number), ("Cause", "16"))
-        ended, suspicion = facts_and_suspicions(data)
-        assert ended == CallEnded(AT, "1.1", "1.1", 16)
-        assert isinstance(suspicion, Suspicion)
-        assert suspicion.kept
+        for where in ("CallerIDNum", "ConnectedLineNum", "Exten"):
+            data = event("Hangup", *channel("1.1", **{where: number}), ("Cause", "16"))
+            ended, suspicion = facts_and_suspicions(data)
+            assert ended == CallEnded(AT, "1.1", "1.1", 16)
+            assert isinstance(suspicion, Suspicion)
+            assert suspicion.kept
 
 
 def test_the_arrival_of_a_hostile_caller_is_still_told() -> None:
@@ -278,12 +281,22 @@ def test_an_event_begun_inside_a_number_gives_no_fact(end: str, forged: str) -> 
         assert all(isinstance(each, Suspicion) and not each.kept for each in found), found
 
 
-def test_a_shutdown_is_believed_only_header_for_header() -> None:
-    assert facts_and_suspicions(event("Shutdown", ("Shutdown", "Cleanly"), ("Restart", "False"))) == [AsteriskStopped(AT)]
-    for own in ([("Shutdown", "Cleanly")], [("Shutdown", "Cleanly"), ("Restart", "False"), ("Language", "en")]):
-        assert [type(each) for each in facts_and_suspicions(event("Shutdown", *own))] == [Suspicion]
-    # Without a Timestamp it would fit into a caller ID's 79 bytes.
-    assert isinstance(facts_and_suspicions(event("Shutdown", ("Shutdown", "Cleanly"), ("Restart", "False"), at=""))[0], Suspicion)
+def test_a_shutdown_is_believed_only_word_for_word() -> None:
+    def shutdown(how: str, restart: str, *more: tuple[str, str], privilege: str = "system,all", at: str = "1.5") -> bytes:
+        head = [("Event", "Shutdown"), ("Privilege", privilege), *([("Timestamp", at)] if at else [])]
+        return encode([*head, ("Shutdown", how), ("Restart", restart), *more])
+
+    assert [type(each) for each in facts_and_suspicions(shutdown("Cleanly", "False"))] == [AsteriskStopped]
+    for forged in (
+        shutdown("", ""),
+        shutdown("Cleanly", "0"),
+        shutdown("Cleanly", "True", privilege="s"),
+        shutdown("Cleanly", "True", at=""),
+        shutdown("Cleanly", "True", ("CallerIDName", "<unknown>")),
+    ):
+        assert [type(each) for each in facts_and_suspicions(forged)] == [Suspicion]
+    # What is believed is longer than the 79 bytes SIP leaves of a number.
+    assert len(shutdown("Cleanly", "True", at="1")) > 79
 
 
 @pytest.mark.parametrize("value", ["", "x", "1x", "٣", "1" * 20])
@@ -304,3 +317,23 @@ def test_every_event_survives_losing_any_header() -> None:
         found = facts_and_suspicions(encode(whole[:missing] + whole[missing + 1 :]))
         needed = whole[missing][0] not in {"Timestamp", "Interface", "HoldTime"}
         assert [type(each) for each in found] == [Suspicion if needed else AgentAnswered], whole[missing]
+
+
+def _pieces() -> list[bytes]:
+    lines = {line for path in CAPTURES for line in path.read_bytes().split(b"\r\n") if line}
+    return sorted(lines)[::7] + [b"Event: " + name.encode() for name in sorted(EVENT_NAMES)] + [b"ActionID: x-1."]
+
+
+@given(st.lists(st.one_of(st.sampled_from(_pieces()), st.binary(max_size=30)), max_size=40))
+def test_no_bytes_whatever_raise(lines: list[bytes]) -> None:
+    for name in (b"Event: Hangup", b"Event: CoreShowChannel", b"Event: QueueEntry"):
+        data = b"\r\n".join([name, *lines]) + b"\r\n\r\n"
+        facts_and_suspicions(data)  # that it returns is the point
+        Translator().snapshot(messages(data), messages(data), NOW)
+
+
+@given(st.binary(max_size=79))
+def test_no_number_ends_anothers_call(number: bytes) -> None:
+    head, tail = event("Hangup", *channel("1.1", CallerIDNum="@"), ("Cause", "16")).split(b"@")
+    for fact in facts_and_suspicions(head + number.replace(b"\0", b"") + tail):
+        assert isinstance(fact, Suspicion) or fact == CallEnded(AT, "1.1", "1.1", 16)
