@@ -9,10 +9,10 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 
-apt-get update
-# asterisk-core-sounds-en-wav: the beep and the digits Asterisk's own applications fall back on.
-# asterisk-moh-opsound-wav: what a waiting caller hears.
-apt-get install -y --no-install-recommends asterisk asterisk-core-sounds-en-wav asterisk-moh-opsound-wav "$@"
+# debootstrap has just left its lists here, checked by signature; an image comes without any.
+ls /var/lib/apt/lists/*_Packages >/dev/null 2>&1 || apt-get update
+# The prompts and the hold music are ivrd's own; of Asterisk's sounds none is needed.
+apt-get install -y --no-install-recommends asterisk "$@"
 
 rm -f /usr/sbin/policy-rc.d
 apt-get clean
