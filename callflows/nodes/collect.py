@@ -22,13 +22,15 @@ class CollectNode(AskingNode):
     longest: Annotated[int, Field(ge=1, le=32)] = 20
     next: NodeName
     skip: NodeName | None = None
+    skip_keeps: bool = False  # skipping leaves an earlier value as it is; else there is none afterwards
     first_digit_s: Annotated[float, Field(gt=0, le=60)] = 6.0
     inter_digit_s: Annotated[float, Field(gt=0, le=30)] = 4.0
 
     def steps(self, call: CallState, place: str) -> Steps:
         def accept(pressed: str) -> str | None:
             if pressed == SKIP_KEY and self.skip:
-                call.variables.pop(self.into, None)
+                if not self.skip_keeps:
+                    call.variables.pop(self.into, None)
                 return "skip"
             if pressed.isdecimal() and self.shortest <= len(pressed) <= self.longest:
                 call.variables[self.into] = pressed
