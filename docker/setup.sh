@@ -63,6 +63,8 @@ can_be_root() { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null 2>&1; }
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
+# Asks for the password now, while somebody is looking, and not in the middle of a download.
+become_root() { [ "$(id -u)" -eq 0 ] || sudo -v; }
 
 major_of() { sed -n 's/^Asterisk \(certified\/\)\{0,1\}\([0-9][0-9]*\)\..*/\2/p'; }
 
@@ -87,7 +89,7 @@ install_packages() {
     fi
     command -v apt-get >/dev/null 2>&1 ||
         fail "these are missing: $* (Debian's names); there is no apt-get here, so install them your system's way."
-    [ "$(id -u)" -eq 0 ] || sudo -v || fail "sudo was refused; run 'apt-get install $*' as root, then start again."
+    become_root || fail "sudo was refused; run 'apt-get install $*' as root, then start again."
     apt_install() {
         as_root env DEBIAN_FRONTEND=noninteractive \
             apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
@@ -184,6 +186,7 @@ build_rootfs() {
     can_be_root || fail "there is no Asterisk $OLDEST_ASTERISK or newer on PATH and no Docker engine, and building" \
         "a root file system with one needs root or sudo, which are not here. Do one of the three," \
         "or point ASTERISK_ROOTFS to a root file system that somebody made already."
+    become_root || fail "sudo was refused; building the Asterisk root file system needs it, or ASTERISK_ROOTFS=DIR."
     command -v debootstrap >/dev/null 2>&1 || [ -x /usr/sbin/debootstrap ] || install_packages debootstrap
     parent=$(dirname "$target")
     mkdir -p "$parent"
