@@ -188,6 +188,7 @@ class AgiServer:
         self._settings = settings
         self._handler = handler
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
         self._calls: set[asyncio.Task[None]] = set()
         self._pending: dict[asyncio.StreamWriter, None] = {}  # in order of arrival
         self._allowed = frozenset(ipaddress.ip_address(peer) for peer in settings.allowed_peers)
@@ -229,32 +230,43 @@ class AgiServer:
             return len(late)
         return 0
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: the one that asyncio makes of a coroutine can't be cancelled without an error in the log (3.11).
+        task = asyncio.create_task(self._serve(reader, writer), name="agi-connection")
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         try:
             if not self._may_speak(peer):
                 self._refuse("the peer is not in agi.allowed_peers", peer)
-                return
-            if len(self._calls) >= self._settings.max_connections:
+            elif len(self._calls) >= self._settings.max_connections:
                 self._refuse(f"{len(self._calls)} calls are running (agi.max_connections)", peer)
-                return
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            call = await self._greet(reader, writer, peer)
-            if call is None or task is None:
-                return
-            self._calls.add(task)
-            task.set_name(f"agi-{call.environment.get('uniqueid')}")
-            await self._handler(call)
-        except ConnectionError:
-            pass  # gone before or while we spoke: the handler has seen it too
+            else:
+                writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if call := await self._greet(reader, writer, peer):
+                    await self._handle(call)
+        except OSError:
+            pass  # the connection went before or while we spoke: the handler has seen it too
+        except Exception:
+            log.exception("a handler of calls failed; the fallback takes the call")
         finally:
             self._pending.pop(writer, None)
-            if task is not None:
-                self._calls.discard(task)
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
+
+    async def _handle(self, call: AgiCall) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call is handled outside a task")
+        task.set_name(f"agi-{call.environment.get('uniqueid')}")
+        self._calls.add(task)
+        try:
+            await self._handler(call)
+        finally:
+            self._calls.discard(task)
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: object) -> AgiCall | None:
         """Read the environment within its deadline and check the token; None when this is no call for us."""
