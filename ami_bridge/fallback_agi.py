@@ -7,6 +7,7 @@ every call it touches (``spool`` reads them), a hang-up at any moment included.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -27,10 +28,6 @@ LONGEST_WORD = 200  # characters, as in ``spool``
 WAV_HEADER_BYTES, WAV_BYTES_PER_S = 44, 16_000  # 8 kHz, 16 bits, mono
 
 Kind = Literal["message", "complaint", "contact"]
-
-
-class ArgumentError(Exception):
-    """The script was called wrongly; the message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,10 @@ class Entry:
     path: list[dict[str, str]] = field(default_factory=list)
     incomplete: bool = True  # until the caller has been taken to the end
 
-    def at(self, node: str, keys: str = "") -> None:
-        self.path.append({"node": node, "at": stamp(datetime.now(UTC)), "keys": keys})
+    def at(self, node: str) -> dict[str, str]:
+        """Noted before anything is said there, so that a hang-up in it shows; keys are filled in when they are known."""
+        self.path.append({"node": node, "at": stamp(datetime.now(UTC)), "keys": ""})
+        return self.path[-1]
 
 
 def stamp(moment: datetime) -> str:
@@ -72,36 +71,28 @@ def stamp(moment: datetime) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status is 0 whatever happens to the call: Asterisk is told by IVR_DONE alone."""
-    try:
-        task = parse(sys.argv[1:] if arguments is None else arguments)
-    except ArgumentError as error:
-        print(f"ivrd fallback: {error}", file=sys.stderr)  # noqa: T201 - Asterisk's own log
-        return 2
+    """The exit status is 0 whatever happens to the call: the dialplan goes by IVR_DONE alone."""
+    task = parse(sys.argv[1:] if arguments is None else arguments)
     with os.fdopen(0, "rb", closefd=False) as stdin, os.fdopen(1, "wb", buffering=0, closefd=False) as stdout:
         try:
             agi = HardenedAGI(stdin, stdout)
         except AGIHangup:
-            return 0  # Asterisk itself is gone: there is nothing known to write down
+            return 0  # Asterisk itself is gone: nothing is known that could be written down
         FallbackCall(agi, task).serve()
     return 0
 
 
 def parse(arguments: list[str]) -> Task:
-    """Raises ArgumentError."""
-    options = {"--spool": "", "--queue": "", "--wait": ""}
-    rest = list(arguments)
-    while rest and rest[0] in options:
-        if len(rest) < 2:
-            raise ArgumentError(f"{rest[0]} needs a value.")
-        options[rest[0]], rest = rest[1], rest[2:]
-    missing = [name for name, value in options.items() if not value]
-    if missing or not options["--wait"].isascii() or not options["--wait"].isdigit():
-        raise ArgumentError(f"give {', '.join(missing) or '--wait as whole seconds'}; the generated launcher does.")
-    if rest[:1] not in (["start"], ["queue"]):
-        raise ArgumentError("the last arguments must be 'start', or 'queue' with the queue and its status.")
-    status = rest[2] if len(rest) > 2 else ""
-    return Task(Path(options["--spool"]), options["--queue"], int(options["--wait"]), rest[0] == "queue", status)
+    """Raises SystemExit with a usage line on stderr, as argparse does."""
+    parser = argparse.ArgumentParser(prog="ami_bridge.fallback_agi")
+    parser.add_argument("--spool", type=Path, required=True)
+    parser.add_argument("--queue", required=True, help="where a caller goes who wants an agent")
+    parser.add_argument("--wait", type=int, required=True, help="seconds he waits there at most")
+    parser.add_argument("event", choices=("start", "queue"))
+    parser.add_argument("ended_queue", nargs="?", default="")
+    parser.add_argument("status", nargs="?", default="")
+    given = parser.parse_args(arguments)
+    return Task(given.spool, given.queue, given.wait, given.event == "queue", given.status)
 
 
 class FallbackCall:
@@ -147,18 +138,18 @@ class FallbackCall:
         self.agi.answer()
         self._say("fallback-apology")
         for _ in range(MENU_TRIES):
-            key = self._ask("fallback-menu")
-            self.entry.at("fallback_menu", key)
+            step = self.entry.at("fallback_menu")
+            key = step["keys"] = self._ask("fallback-menu")
             if key in ("2", "3"):
                 return not self._record("message" if key == "2" else "complaint")
             if key in ("", "1"):
                 break
-        self._say("fallback-queueing")
         self.entry.at("fallback_queue")
+        self._say("fallback-queueing")
         return True
 
     def _after_queue(self) -> bool:
-        self.entry.at("fallback_after_queue", self.task.status if self.task.status.isalpha() else "")
+        self.entry.at("fallback_after_queue")
         if self.task.status == "CONTINUE":  # an agent has served him
             self._say("fallback-goodbye")
         else:
@@ -171,9 +162,9 @@ class FallbackCall:
         """False when nothing can be recorded at all: the disk is full or the spool can't be written."""
         entry = self.entry
         entry.kind = kind
+        entry.at("fallback_record")
         self._say(f"fallback-record-{kind}")
         partial = self.task.spool / f".partial-{entry.id}"
-        entry.at("fallback_record")
         reply = self.agi.record(str(partial), LONGEST_RECORDING_MS, SILENCE_ENDS_S)
         entry.recorded_at = datetime.now(UTC)
         hung_up = reply.data == "hangup"

@@ -13,10 +13,10 @@ PHONES_CONTEXT = "ivrd-phones"
 TRUNK = "ivrd-trunk"
 # A contact that doesn't answer OPTIONS for this long (s) is Unavailable. Ours are on the same site: a slow answer is none.
 QUALIFY_TIMEOUT_S = 2.0
-# A phone or trunk that sends no RTP for this long (s) is gone: network failure without BYE. Longer on hold, where
-# silence is allowed.
-RTP_TIMEOUT_S = 60
-RTP_TIMEOUT_HOLD_S = 600
+# A phone or trunk that sends no RTP for this long (s) is gone without a BYE. Not shorter: with silence suppression a caller
+# who only listens to the music sends nothing. Longer on hold, where nothing need come.
+RTP_TIMEOUT_S = 300
+RTP_TIMEOUT_HOLD_S = 1800
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")
 
 MEDIA: tuple[Pair, ...] = (
