@@ -84,9 +84,11 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TalkEnded(Fact):
-    """AgentComplete. ``call`` is empty when Asterisk lost the channels (after a Redirect); then match by queue and agent.
+    """AgentComplete: who hung up. Often Asterisk no longer names the channels, and they are filled in from AgentAnswered.
 
-    It may also come long after the talk: CallEnded of ``agent_call`` ends a talk too, whichever is first.
+    ``contact`` and ``call`` are empty where that was before the link came up, or can't be told from another talk of the
+    same agent: then match by queue and agent. It may come before or after the hang-ups, and after a Redirect long after
+    the talk and with ``ended_by`` wrong: CallEnded of ``agent_call`` ends a talk too, whichever is first.
     """
 
     contact: str

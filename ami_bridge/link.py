@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _log = structlog.get_logger(__name__)
+_WRONG_SECRET = "Authentication failed"  # noqa: S105 - also for an unknown user or a forbidden address; else it's passing
 _FULLY_BOOTED = "FullyBooted"
 _MESSAGES_PER_TURN = 64  # after so many the consumer lets the rest of the daemon run
 _SUSPICIONS_LOGGED_PER_SESSION = 20  # a hostile caller must not fill the disk
@@ -216,12 +217,13 @@ class AmiLink:
             login = requests.login(self._address.user, self._address.secret, challenge.message.get("Challenge"))
             await session.request(login, settings.action_timeout_s)
         except AmiRefused as refused:
-            _log.error(
-                "Asterisk refused the manager login: compare user and secret with its manager.conf",
-                answer=str(refused),
-                user=self._address.user,
-            )
-            raise _SessionEnded(f"login refused: {refused}", refused=True) from refused
+            wrong = str(refused) == _WRONG_SECRET
+            if wrong:
+                _log.error(
+                    "Asterisk refused the manager login: compare user and secret with its manager.conf",
+                    user=self._address.user,
+                )
+            raise _SessionEnded(f"login refused: {refused}", refused=wrong) from refused
         except AmiTimeout as timeout:
             if session.banner is None:
                 raise _SessionEnded("something accepts connections there, but it isn't Asterisk's manager") from timeout
@@ -299,6 +301,8 @@ class AmiLink:
                 if self._heard_at < asked:
                     session.drop(f"Asterisk gave no sign of life for {settings.pong_timeout_s:g} s")
                     return
+            except AmiRefused:
+                continue  # "Asterisk is shutting down": the end comes by itself
             except AmiUnavailable:
                 return
 

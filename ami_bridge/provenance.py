@@ -167,7 +167,9 @@ def _repair(message: AmiMessage, head: int, fault: str) -> Reading:
     at = next((i for i in range(len(keys) - 3, head + 3, -1) if keys[i : i + 3] == _IDENTITY), None)
     if at is None:
         raise Refused(fault)
-    context, extension = values[at - 2 : at] if keys[at - 2 : at] == _PLACE else ("", "")
+    # Where it is, only its own caller can falsify, and only for his own call.
+    place = next((i for i in range(at - 2, head + 3, -1) if keys[i : i + 2] == _PLACE), None)
+    context, extension = values[place : place + 2] if place is not None else ("", "")
     channel = Channel(values[head + 1], _unknown(values[head + 3]), "", context, extension, values[at + 1], values[at + 2])
     own = dict(zip(keys[at + 3 :], values[at + 3 :], strict=True))
     return Reading(channel, None, own, _timed(message), message.get("Privilege"), fault)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ami_bridge.agent_legs import AgentLegs
+from ami_bridge.agent_legs import AgentLegs, Talk
 from ami_bridge.ami_wire import AmiMessage
 from ami_bridge.facts import (
     AgentAnswered,
@@ -158,19 +158,21 @@ class Translator:
 
     def _agent_connect(self, event: Reading, at: datetime) -> AnyFact | None:
         caller, agent = event.caller, event.agent
-        self.legs.joined(agent.uniqueid)
-        return AgentAnswered(at, caller.linkedid, caller.uniqueid, event["Queue"], event["MemberName"], agent_call=agent.uniqueid)
+        talk = Talk(caller.linkedid, caller.uniqueid, event["Queue"], event["MemberName"], agent.uniqueid)
+        self.legs.joined(talk)
+        return AgentAnswered(at, talk.contact, talk.call, talk.queue, talk.agent, talk.agent_call)
 
     def _agent_complete(self, event: Reading, at: datetime) -> AnyFact | None:
-        # After a Redirect it comes without channels; all of its own headers must be there then.
+        # It may come without channels; all of its own headers must be there then.
         queue, agent, reason = event["Queue"], event["MemberName"], event["Reason"]
         for name in ("Interface", "HoldTime", "TalkTime"):
             event[name]
         if reason not in _ENDED_BY:
             raise Refused("its Reason is unknown")
-        contact, call = (event.channel.linkedid, event.channel.uniqueid) if event.channel else ("", "")
         agent_call = event.destination.uniqueid if event.destination else ""
-        return TalkEnded(at, contact, call, queue, agent, _ENDED_BY[reason], agent_call)
+        talk = self.legs.talk_ended(agent_call, queue, agent) or Talk("", "", queue, agent, agent_call)
+        contact, call = (event.channel.linkedid, event.channel.uniqueid) if event.channel else (talk.contact, talk.call)
+        return TalkEnded(at, contact, call, queue, agent, _ENDED_BY[reason], talk.agent_call)
 
     def _caller_leave(self, event: Reading, at: datetime) -> AnyFact | None:
         return CallerLeftQueue(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
@@ -184,7 +186,7 @@ class Translator:
         return QueueExited(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"], event.own.get("QueueStatus", ""))
 
     def _hangup(self, event: Reading, at: datetime) -> AnyFact | None:
-        self.legs.forget(event.caller.uniqueid)
+        self.legs.hung_up(event.caller.uniqueid)
         return CallEnded(at, event.caller.linkedid, event.caller.uniqueid, event.number("Cause"))
 
     def _member(self, event: Reading, at: datetime) -> AnyFact | None:

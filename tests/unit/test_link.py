@@ -209,9 +209,28 @@ async def test_a_wrong_secret_is_told_and_not_hammered(logs: list[dict[str, obje
                 await link.request(requests.ping())
     assert recorder.facts == []
     refusals = [entry for entry in logs if "refused the manager login" in str(entry["event"])]
-    assert refusals[0]["answer"] == "Authentication failed"
     assert refusals[0]["user"] == "ivrd"
     assert b"s3cret" not in ami.raw
+
+
+async def test_a_login_refused_in_passing_is_tried_again_soon(logs: list[dict[str, object]]) -> None:
+    recorder = FactRecorder()
+    refuses = {"Login": "Asterisk is shutting down"}
+    async with FakeAmi(refuses=refuses) as ami, running(link_to(ami, recorder, backoff_cap_s=60.0)) as link:
+        await until(lambda: ami.connections >= 3)
+        ami.refuses.clear()
+        await until(lambda: link.connected)
+    assert not [entry for entry in logs if "compare user and secret" in str(entry["event"])]
+
+
+async def test_a_refused_ping_is_a_sign_of_life() -> None:
+    recorder = FactRecorder()
+    async with FakeAmi() as ami, running(link_to(ami, recorder, ping_interval_s=0.02)) as link:
+        await recorder.of(SnapshotComplete)
+        ami.refuses["Ping"] = "Asterisk is shutting down"
+        await until(lambda: len(ami.named("Ping")) > 4)
+        assert link.connected
+        assert ami.connections == 1
 
 
 async def test_nobody_there_is_told_in_one_sentence() -> None:

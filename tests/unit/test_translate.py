@@ -29,7 +29,9 @@ from ami_bridge.facts import (
     CallerQueued,
     CallerWaiting,
     CallPresent,
+    EndedBy,
     QueueExited,
+    TalkEnded,
 )
 from ami_bridge.provenance import unescape
 from ami_bridge.translate import EVENT_NAMES, Suspicion, Translator, timestamp
@@ -153,6 +155,40 @@ def test_a_leg_begins_anew_after_its_hang_up() -> None:
     again = facts_and_suspicions(data + called("1.1", "2.1") + dial_end("1.1", "2.1", "ANSWER"))
     assert again[2] == CallEnded(AT, "2.1", "2.1", 17)
     assert again[4] == AgentPickedUp(AT, "1.1", "1.1", "2.1")
+
+
+def completed(*channels: tuple[str, str]) -> bytes:
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2")]
+    return event("AgentComplete", *channels, *own, ("TalkTime", "3"), ("Reason", "caller"))
+
+
+def ended(call: str, agent_call: str) -> TalkEnded:
+    return TalkEnded(AT, call, call, "hr", "Agent One", EndedBy.CALLER, agent_call)
+
+
+def hung_up(call: str) -> bytes:
+    return event("Hangup", *channel(call), ("Cause", "16"))
+
+
+@pytest.mark.parametrize("before", [b"", hung_up("1.1"), hung_up("2.1"), hung_up("1.1") + hung_up("2.1")])
+@pytest.mark.parametrize("named", ["both", "agent", "nobody"])
+def test_the_end_of_a_talk_finds_its_call(named: str, before: bytes) -> None:
+    channels = {"both": two("1.1", "2.1"), "agent": two("1.1", "2.1")[14:], "nobody": []}[named]
+    found = facts_and_suspicions(connected("1.1", "2.1") + before + completed(*channels))
+    assert found[-1] == ended("1.1", "2.1")
+
+
+def test_a_late_end_is_not_the_agents_next_talks() -> None:
+    # The first caller was redirected away; the agent has been given the next one; then the first hangs up.
+    data = connected("1.1", "2.1") + hung_up("2.1") + connected("1.2", "2.2") + completed()
+    assert facts_and_suspicions(data)[-1] == ended("1.1", "2.1")
+    assert facts_and_suspicions(data + hung_up("1.2") + completed())[-1] == ended("1.2", "2.2")
+
+
+def test_an_end_that_could_be_of_two_talks_names_neither() -> None:
+    data = connected("1.1", "2.1") + connected("1.2", "2.2") + completed()
+    assert facts_and_suspicions(data)[-1] == ended("", "")
+    assert facts_and_suspicions(completed(*two("1.1", "2.1")[14:]))[-1] == ended("", "2.1")
 
 
 def test_events_carry_other_peoples_variables() -> None:
