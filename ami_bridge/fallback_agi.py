@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from asterisk.agi import AGIError, AGIHangup
+from asterisk.agi import AGIAppError, AGIError, AGIHangup
 
 from ami_bridge.hardened_agi import HardenedAGI
 
@@ -125,9 +125,10 @@ class FallbackCall:
             self._leave()
             return
         except AGIError as error:
-            # A reply nobody foresaw: without IVR_DONE the dialplan's static apology takes the caller.
+            # A reply nobody foresaw: without IVR_DONE the dialplan's static apology takes the caller, if he is still there.
             self._leave()
-            self._complain(f"a command failed ({type(error).__name__}); the dialplan goes on by itself")
+            if not self.agi.caller_gone():
+                self._complain(f"a command failed ({type(error).__name__}); the dialplan goes on by itself")
             return
         self._leave()
         self._tell_dialplan(to_queue)
@@ -178,6 +179,7 @@ class FallbackCall:
             entry.recording = f"{entry.id}.wav"
         if hung_up:
             raise AGIHangup("while recording")
+        entry.incomplete = False
         self._say("fallback-thanks")
         self._say("fallback-goodbye")
         return True
@@ -188,18 +190,23 @@ class FallbackCall:
             self.agi.stream_file(f"ivrd/{prompt}")
         except AGIHangup:
             raise
-        except AGIError:
-            self._complain(f"the prompt ivrd/{prompt} can't be played")
+        except AGIAppError:
+            self._not_played(prompt)
 
     def _ask(self, prompt: str) -> str:
         try:
             keys: str = self.agi.get_data(f"ivrd/{prompt}", KEY_WAIT_MS, 1)
         except AGIHangup:
             raise
-        except AGIError:
-            self._complain(f"the prompt ivrd/{prompt} can't be played")
+        except AGIAppError:
+            self._not_played(prompt)
             return ""
         return keys
+
+    def _not_played(self, prompt: str) -> None:
+        if self.agi.caller_gone():
+            raise AGIHangup(prompt)
+        self._complain(f"the prompt ivrd/{prompt} can't be played")
 
     def _leave(self) -> None:
         """Written under another name, then renamed, the sound first: an entry is there whole or not at all."""

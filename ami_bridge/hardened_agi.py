@@ -15,6 +15,7 @@ from typing import IO, Any
 from asterisk.agi import (
     AGI,
     AGIAppError,
+    AGIError,
     AGIHangup,
     AGIInvalidCommand,
     AGIResultHangup,
@@ -131,10 +132,20 @@ class HardenedAGI(AGI):  # type: ignore[misc]
         if reply.data == "hangup":
             raise AGIResultHangup("hang-up")
         if reply.result == "-1":
-            # Asterisk says −1 for a missing sound and for a hang-up alike; the HANGUP line follows, the signal may be here.
             self.test_hangup()
             raise AGIAppError("the command failed, or the caller hung up")
         return {"result": (reply.result, reply.data), "endpos": (str(reply.endpos), "")}
+
+    def caller_gone(self) -> bool:
+        """To be asked after a result of −1, which alone doesn't tell a hang-up from a missing sound (22.10.1)."""
+        try:
+            self.execute("CHANNEL STATUS")
+            self.test_hangup()
+        except AGIHangup:
+            return True
+        except AGIError:
+            return False
+        return False
 
     def record(self, path: str, longest_ms: int, silence_s: int) -> Reply:
         """RECORD FILE into ``path``.wav after a beep; ends with ``#``, silence, its length or a hang-up, which is no error here."""
