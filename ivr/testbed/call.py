@@ -39,7 +39,7 @@ LINES = {
     "course": LineKeys("2", "1"),  # on-campus
     "product": LineKeys("3", ""),
     # serial number, right; the caller's own number, right; what happened, submitted; the number is read out; an agent
-    "complaint": LineKeys("4", "20261121# 1 1 w9 t5 # # w30 1"),
+    "complaint": LineKeys("4", "20261121# 1 1 w9 t5 # # w19 1"),
 }
 
 

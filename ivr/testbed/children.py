@@ -20,7 +20,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _AFTER_KILL_S = 5.0
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have the kernel send us SIGTERM when the thread that started us ends. Linux only."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
@@ -52,7 +53,7 @@ class Child:
                 env=environment,
                 cwd=folder,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         finally:
             if output is not None:

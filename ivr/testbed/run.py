@@ -19,7 +19,7 @@ from pathlib import Path
 from ivr.settings import SettingsError
 from ivr.settings import load as load_settings
 from ivr.testbed.call import DEFAULT_NUMBER
-from ivr.testbed.children import Child
+from ivr.testbed.children import Child, end_with_parent
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.system import System, chosen_environment
 
@@ -34,6 +34,8 @@ def main() -> int:
         "DEMO=0 for no agents, IVRD_CONFIG for another settings file. Example: make run PORT_OFFSET=100 STATE=.state-2",
     )
     parser.parse_args()
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()  # make killed outright can't pass anything on
     # Line by line, also into a file: whoever waits for "ready" must see it.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     environment = chosen_environment()
