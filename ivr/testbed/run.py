@@ -24,6 +24,7 @@ from ivr.testbed.errors import TestbedError
 from ivr.testbed.system import System, chosen_environment
 
 INTERRUPTED = 130  # what a shell reports for SIGINT
+SAME_WISH_S = 1.0  # a signal to the whole process group comes twice: from its sender and from make
 
 
 def main() -> int:
@@ -65,13 +66,17 @@ def tell(sentence: str) -> None:
 
 async def _run(system: System, environment: dict[str, str], demo: bool, began: float) -> int:
     stop, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    first = 0.0
 
     def asked_to_stop() -> None:
-        if stop.is_set():
+        nonlocal first
+        if not stop.is_set():
+            first = loop.time()
+            stop.set()
+        elif loop.time() - first > SAME_WISH_S:
             hurry.set()
-        stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, asked_to_stop)
     starting = asyncio.create_task(_start(system, demo), name="start")
