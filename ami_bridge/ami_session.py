@@ -309,6 +309,7 @@ async def open_session(
         forgetable_actions=_Everything(),
     )
     connecting = manager.connect()
+    connecting.set_name("ami-connect")
     try:
         async with asyncio.timeout(timeout_s):
             _, protocol = await connecting

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,9 +79,10 @@ exten => rings,1,Ringing()
 exten => _queue-.,1,Queue(${EXTEN:6},c,,,3)
  same => n,UserEvent(QueueExit,Queue: ${EXTEN:6},QueueStatus: ${QUEUESTATUS})
  same => n,Wait(60)
-exten => inject,1,Set(CALLERID(num)=1\r\nUniqueid: victim\r\n\r\nEvent: QueueCallerAbandon\r\nQueue: contract)
+exten => inject,1,Set(CALLERID(num)=${BASE64_DECODE(%s)})
  same => n,Queue(contract,c,,,3)
 """
+HOSTILE = b"1\r\nUniqueid: victim\r\n\r\nEvent: QueueCallerAbandon\r\nUniqueid: victim\r\nQueue: contract"
 
 
 @dataclass
@@ -108,7 +110,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     plan = replace(asterisk_plan(settings, program.installation), fallback_command=None, run_user=None)
     write_configuration(plan)
     link_data(plan, program.installation, settings.paths.prompts)
-    for name, more in (("manager.conf", TESTER), ("queues.conf", QUEUES), ("extensions.conf", DIALPLAN)):
+    for name, more in (("manager.conf", TESTER), ("queues.conf", QUEUES), ("extensions.conf", DIALPLAN % b64encode(HOSTILE).decode())):
         _append(plan.configuration / name, more)
     house = House(plan, await RunningAsterisk.start(program, plan), program.version)
     yield house
@@ -370,11 +372,12 @@ async def test_a_number_with_line_breaks_over_sip(
 
 async def test_a_number_with_line_breaks_set_by_a_dialplan(link: AmiLink, hand: AmiLink, recorder: FactRecorder) -> None:
     await hand.request(call("hostile-1", "inject"))
-    await recorder.until(lambda: any(isinstance(fact, AgentStateReported) for fact in recorder.facts[4:]))
-    await asyncio.sleep(0.5)
+    # The queue and its agent take the call, though the events that name the caller are refused.
+    await recorder.until(lambda: any(isinstance(fact, AgentStateReported) and fact.state == 2 for fact in recorder.facts))
     await hand.request(requests.hangup("hostile-1"))
     await until_gone(hand, "hostile-1")
     await link.request(requests.ping())
+    assert link.status.suspicions > 5
     assert not any("victim" in str(fact) for fact in recorder.facts)
 
 

@@ -44,7 +44,7 @@ FAST = LinkSettings(
     ping_interval_s=60.0,
     boot_wait_s=0.05,
     fact_timeout_s=5.0,
-    close_grace_s=0.2,
+    close_grace_s=0.1,
     backoff_first_s=0.01,
     backoff_cap_s=0.05,
 )
@@ -188,11 +188,11 @@ async def test_a_late_pong_is_no_reason_to_drop_while_events_come() -> None:
         async with running(link):
             await recorder.of(SnapshotComplete)
             ami.silent_on.add("Ping")
-            for number in range(20):
+            for number in range(10):
                 await ami.send(joined(f"1.{number}"))
                 await asyncio.sleep(0.015)
-            await recorder.of(CallerQueued, 20)
-            assert len(ami.named("Ping")) > 2
+            await recorder.of(CallerQueued, 10)
+            assert len(ami.named("Ping")) >= 2
             assert ami.connections == 1
 
 
@@ -200,11 +200,11 @@ async def test_a_wrong_secret_is_told_and_not_hammered(logs: list[dict[str, obje
     recorder = FactRecorder()
     async with FakeAmi() as ami:
         ami.secret = "another"
-        link = link_to(ami, recorder, backoff_cap_s=0.3)
+        link = link_to(ami, recorder, backoff_cap_s=0.15)
         async with running(link):
             began = time.monotonic()
             await until(lambda: ami.connections == 2)
-            assert time.monotonic() - began >= 0.3  # the cap, at the first failure
+            assert time.monotonic() - began >= 0.15  # the cap, at the first failure
             with pytest.raises(AmiUnavailable, match="login refused: Authentication failed"):
                 await link.request(requests.ping())
     assert recorder.facts == []
@@ -383,7 +383,7 @@ async def test_a_server_that_stops_reading_is_not_written_to_without_end() -> No
     async with FakeAmi() as ami, running(link_to(ami, recorder)) as link:
         await recorder.of(SnapshotComplete)
         ami.freeze()
-        outcomes = await asyncio.gather(*(link.request(large, timeout_s=0.3) for _ in range(200)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(link.request(large, timeout_s=0.1) for _ in range(200)), return_exceptions=True)
         ami.thaw()
     assert {type(outcome) for outcome in outcomes} == {AmiTimeout, AmiUnavailable}
     refused = [outcome for outcome in outcomes if isinstance(outcome, AmiUnavailable)]
@@ -559,9 +559,7 @@ async def test_an_old_asterisk_is_warned_of_once(logs: list[dict[str, object]]) 
     [
         test_a_connection_begins_with_its_snapshot,
         test_a_connection_broken_inside_a_message_is_made_anew,
-        test_failed_tries_are_part_of_the_gap,
         test_a_half_open_connection_is_dropped,
-        test_a_server_that_stops_reading_is_not_written_to_without_end,
         test_too_many_events_for_the_consumer_begin_a_new_connection,
         test_a_cancelled_run_lets_go_of_the_connection,
     ],

@@ -191,6 +191,23 @@ def test_an_end_that_could_be_of_two_talks_names_neither() -> None:
     assert facts_and_suspicions(completed(*two("1.1", "2.1")[14:]))[-1] == ended("", "2.1")
 
 
+def test_what_never_ends_is_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ami_bridge.agent_legs._MOST", 2)
+    rings = b"".join(called(f"1.{i}", f"2.{i}") for i in range(3))
+    picked_up = facts_and_suspicions(rings + b"".join(dial_end(f"1.{i}", f"2.{i}", "ANSWER") for i in range(3)))[3:]
+    assert [fact.call for fact in picked_up if isinstance(fact, AgentPickedUp)] == ["1.1", "1.2"]
+    talks = b"".join(connected(f"1.{i}", f"2.{i}") for i in range(3))
+    ends = b"".join(completed(*two(f"1.{i}", f"2.{i}")[14:]) for i in range(3))
+    assert facts_and_suspicions(talks + ends)[3:] == [ended("", "2.0"), ended("1.1", "2.1"), ended("1.2", "2.2")]
+
+
+def test_a_lost_link_forgets_the_legs() -> None:
+    translator = Translator()
+    facts_and_suspicions(called("1.1", "2.1") + connected("1.2", "2.2"), translator)
+    translator.link_lost()
+    assert facts_and_suspicions(dial_end("1.1", "2.1", "ANSWER") + completed(), translator) == [ended("", "")]
+
+
 def test_events_carry_other_peoples_variables() -> None:
     extra = [("ChanVariable", "A=1"), ("ChanVariable", "B=2")]
     data = event("QueueCallerJoin", *channel("1.1"), ("Tenantid", "t"), *extra, ("Queue", "hr"), ("Position", "3"))
