@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -41,7 +41,8 @@ class VisitOutcome(StrEnum):
     JOIN_EMPTY = "join_empty"
 
 
-REFUSED = frozenset({VisitOutcome.FULL, VisitOutcome.JOIN_EMPTY})
+# Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
+SAME_MOMENT = timedelta(seconds=2)
 # QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
 _BY_QUEUE_STATUS = {
     "TIMEOUT": VisitOutcome.FLOW_TIMEOUT,
@@ -313,11 +314,20 @@ def _answered(contact: Contact, fact: asterisk.AgentAnswered) -> None:
 
 
 def _talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
-    for visit in reversed(contact.visits):
-        if visit.outcome is VisitOutcome.ANSWERED and visit.agent == fact.agent:
-            visit.talk_ended_at = visit.talk_ended_at or fact.at
-            visit.ended_by = visit.ended_by or fact.ended_by.value
-            return
+    """AgentComplete knows best who ended a talk, but comes late after a Redirect, and then says "caller" whoever it was."""
+    visit = next((visit for visit in reversed(contact.visits) if _is_talk_of(visit, fact)), None)
+    if visit is None:
+        return
+    ended_at = visit.talk_ended_at or fact.at
+    if visit.ended_by is None or fact.at - ended_at <= SAME_MOMENT:
+        visit.ended_by = fact.ended_by.value
+    visit.talk_ended_at = ended_at
+
+
+def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
+    if visit.outcome is not VisitOutcome.ANSWERED:
+        return False
+    return visit.agent_call == fact.agent_call if fact.agent_call else visit.agent == fact.agent
 
 
 def _left(contact: Contact, fact: asterisk.CallerLeftQueue) -> None:
@@ -345,8 +355,7 @@ def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
         return
     for visit in contact.visits:  # an agent's leg
         if visit.agent_call == fact.call and visit.talking:
-            visit.talk_ended_at = fact.at
-            visit.ended_by = visit.ended_by or "agent"
+            visit.talk_ended_at = fact.at  # who ended it, AgentComplete says
         for ring in visit.rings:
             if ring.agent_call == fact.call:
                 ring.ended_at = ring.ended_at or fact.at
@@ -366,6 +375,8 @@ def _end(contact: Contact, at: datetime) -> None:
         elif visit.talking:
             visit.talk_ended_at = at
             visit.ended_by = visit.ended_by or "caller"
+        elif visit.outcome is VisitOutcome.ANSWERED:
+            visit.ended_by = visit.ended_by or "agent"  # his leg went first, and AgentComplete was missed
 
 
 def close_uncertain(contact: Contact, at: datetime) -> None:
