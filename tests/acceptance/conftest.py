@@ -1,0 +1,77 @@
+"""Fixtures of the acceptance suite. Without an Asterisk or SIPp it fails with what to do; it never skips."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from acceptance.house import House
+from acceptance.houses import HOUSES
+from acceptance.settings_file import Setup
+from acceptance.stage import Case, Stage
+from ivr.prompts.library import PromptLibrary
+from ivr.prompts.wanted import wanted_prompts
+from ivr.settings import load as load_settings
+from ivr.testbed.errors import TestbedError
+from ivr.testbed.program import find_asterisk
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here is one of acceptance, and all share one event loop: calls go on while another test waits."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.acceptance)
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def equipment() -> None:
+    """What a real call needs."""
+    try:
+        find_asterisk()
+    except TestbedError as error:
+        pytest.exit(f"acceptance tests need a real Asterisk: {error}", returncode=1)
+    if not shutil.which("sipp"):
+        pytest.exit("acceptance tests need SIPp, and there is none on PATH: run `make setup`", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All prompts, rendered once for all houses."""
+    folder = tmp_path_factory.mktemp("rendered")
+    settings = load_settings(environment={"STATE": str(folder)})
+    report = PromptLibrary(settings.paths.prompts).build(wanted_prompts(settings))
+    assert not report.problems, report.problems
+    return settings.paths.prompts
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Stage]:
+    """The houses that tests share; their calls are placed at the first use."""
+    cases = [
+        value
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        for value in item.callspec.params.values()
+        if isinstance(value, Case)
+    ]
+    running = Stage(tmp_path_factory.mktemp("houses"), prompts, HOUSES, cases)
+    running.begin()
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+def new_house(tmp_path: Path, prompts: Path) -> Callable[..., House]:
+    """A house for one test alone: ``async with new_house(Setup(…)) as house``."""
+
+    def make(setup: Setup | None = None, name: str = "house") -> House:
+        return House(tmp_path / name, prompts, setup or Setup())
+
+    return make

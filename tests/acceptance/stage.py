@@ -1,0 +1,140 @@
+"""Places the calls of many tests at the same time, in houses that several tests share, and gives each test its own call.
+
+A test is parametrised with ``Case``s and asks ``stage.played(case)``. Only calls of tests that pytest has collected are placed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acceptance.house import Called, House, of_call
+from acceptance.settings_file import Setup
+from ivr.testbed.keys import parse_keys
+
+# Between two calls of one house: that many INVITEs a second is no test of ours, the benchmark is.
+_APART_S = 0.25
+_SETTLE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call: in which house, and what the caller does. ``expect`` is the test's own; ``after_s`` is from the house's opening."""
+
+    name: str
+    house: str
+    keys: str = ""
+    script: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    expect: Any = field(default=None, hash=False)
+    after_s: float = 0.0
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call that is over and the one record it left."""
+
+    called: Called
+    record: dict[str, Any]
+    house: House
+
+    @property
+    def nodes(self) -> list[str]:
+        return [step["node"] for step in self.record["path"]]
+
+    @property
+    def heard(self) -> Any:
+        """Samples the caller received."""
+        return self.called.result.heard.samples
+
+    @property
+    def visit(self) -> dict[str, Any]:
+        """The only entry into a queue."""
+        assert len(self.record["visits"]) == 1, self.record["visits"]
+        visit: dict[str, Any] = self.record["visits"][0]
+        return visit
+
+
+@dataclass
+class Stage:
+    """The houses of a test session. Everything runs on the session's event loop, while tests wait."""
+
+    folder: Path
+    prompts: Path
+    setups: Mapping[str, Setup]
+    cases: Iterable[Case]
+
+    def __post_init__(self) -> None:
+        self._houses: dict[str, asyncio.Task[House]] = {}
+        self._calls: dict[Case, asyncio.Task[Called]] = {}
+        self._records: dict[str, tuple[float, list[dict[str, Any]]]] = {}
+        self._reading: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def begin(self) -> None:
+        """Open every house that a collected test needs and place all their calls."""
+        by_house: dict[str, list[Case]] = defaultdict(list)
+        for case in dict.fromkeys(self.cases):
+            by_house[case.house].append(case)
+        for name, cases in by_house.items():
+            self._houses[name] = asyncio.create_task(self._open(name), name=f"house {name}")
+            # The longest first: all are over at about the same time.
+            longest = sorted(cases, key=lambda case: -parse_keys(case.keys).seconds - case.script.get("wait_s", 0.0))
+            for number, case in enumerate(longest):
+                call = self._place(case, number * _APART_S if not case.after_s else case.after_s)
+                self._calls[case] = asyncio.create_task(call, name=f"call {case.name}")
+
+    async def house(self, name: str) -> House:
+        return await asyncio.shield(self._houses[name])
+
+    async def called(self, case: Case) -> Called:
+        return await asyncio.shield(self._calls[case])
+
+    async def all_called(self, house: str) -> list[Called]:
+        """Every call placed in one house, once all are over."""
+        return [await self.called(case) for case in self._calls if case.house == house]
+
+    async def played(self, case: Case) -> Played:
+        """The call and its record. Fails where the call left no record, or more than one."""
+        called, house = await self.called(case), await self.house(case.house)
+        ended = asyncio.get_running_loop().time()
+        records = await self._records_since(case.house, house, called, ended)
+        assert len(records) == 1, f"one call left {len(records)} records: {records}"
+        return Played(called, records[0], house)
+
+    async def _records_since(self, name: str, house: House, called: Called, ended: float) -> list[dict[str, Any]]:
+        """From the last reading where that has the call's end; reading costs a process each time."""
+        async with self._reading[name]:
+            _, known = self._records.get(name, (0.0, []))
+            found = of_call(known, called)
+            if found and all(record["ended_at"] for record in found):
+                return found
+            await house.record(called)
+            await asyncio.sleep(_SETTLE_S if not known else 0.0)  # a second record of it would come now
+            fresh = await house.records()
+            self._records[name] = (ended, fresh)
+            return of_call(fresh, called)
+
+    async def close(self) -> None:
+        for call in self._calls.values():
+            call.cancel()
+        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        for opening in self._houses.values():
+            opening.cancel()
+        for house in await asyncio.gather(*self._houses.values(), return_exceptions=True):
+            if isinstance(house, House):
+                await house.close()
+
+    async def _open(self, name: str) -> House:
+        house = House(self.folder / name, self.prompts, self.setups[name])
+        return await house.__aenter__()
+
+    async def _place(self, case: Case, after_s: float) -> Called:
+        house = await self.house(case.house)
+        await asyncio.sleep(after_s)
+        return await house.call(case.keys, **case.script)
