@@ -5,7 +5,9 @@ For whoever writes it: ``ivrd asterisk config``, ``ivrd check`` and the testbed.
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +33,24 @@ class AsteriskInstallation:
     run_user: str | None = None
 
 
-DEBIAN_INSTALLATION = AsteriskInstallation(
-    major_version=22, modules=Path("/usr/lib/x86_64-linux-gnu/asterisk/modules"), share=Path("/usr/share/asterisk")
-)
+def debian_installation() -> AsteriskInstallation:
+    """Asterisk 22 as Debian installs it, on this machine or in a container beside us that has the same interpreter."""
+    return AsteriskInstallation(
+        major_version=22,
+        modules=Path(f"/usr/lib/{platform.machine()}-linux-gnu/asterisk/modules"),
+        share=Path("/usr/share/asterisk"),
+        python=Path(sys.executable),
+    )
 
 
-def asterisk_plan(settings: Settings, installation: AsteriskInstallation = DEBIAN_INSTALLATION) -> AsteriskPlan:
+def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None = None) -> AsteriskPlan:
     """The plan of these settings, with every port shifted by ``port_offset`` and secrets made where there are none.
+
+    Without an installation it is Debian's.
 
     Raises SettingsError when a phone's password can't be read or there is no queue at all.
     """
+    installation = installation or debian_installation()
     paths = settings.paths
     root = paths.asterisk
     return AsteriskPlan(
