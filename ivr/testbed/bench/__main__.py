@@ -1,0 +1,129 @@
+"""What ``make bench`` does: serves the same menu in four ways by one Asterisk, and tells what each costs and bears.
+
+Nobody imports it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+
+from ivr.settings import SettingsError
+from ivr.testbed.bench.figures import ramp_rates
+from ivr.testbed.bench.measuring import Measurement, Pace
+from ivr.testbed.bench.report import Machine, Report
+from ivr.testbed.bench.stage import Stage
+from ivr.testbed.bench.ways import all_ways
+from ivr.testbed.errors import TestbedError
+
+INTERRUPTED = 130
+LARGEST_OPTION = 1000
+FULL = Pace(
+    rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(20, 1.3, 200)), step_s=5, ramp_deadline_s=90
+)  # about ten minutes
+QUICK = Pace(rounds=1, rate=10, seconds=3, warm_up_s=0.5, idle_s=0.5, ramp=(10, 20), step_s=2, ramp_deadline_s=15)  # under one
+# Ramped up are the yardstick and the product.
+RAMPED = ("dialplan", "ivrd")
+
+
+def main() -> int:
+    """Exit status 0 when every figure counts, 1 when one is void or something can't be started, 2 on wrong usage."""
+    options = _parser().parse_args()
+    environment = dict(os.environ)
+    pace = _pace(options, environment)
+    folder = Path(tempfile.mkdtemp(prefix="ivrd-bench-"))
+    kept = True
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            report = runner.run(_measure(folder, environment, pace))
+        kept = bool(report.void)
+    except (TestbedError, SettingsError) as error:
+        for sentence in error.problems if isinstance(error, SettingsError) else [str(error)]:
+            print(f"bench: {sentence}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        kept = False
+        print("bench: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        if kept:
+            print(f"bench: logs and SIPp's files are in {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        Console().print(report.as_tables())
+    return 1 if report.void else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="The same menu in pure dialplan, by a panoramisk FastAGI server, by ivrd's AGI server alone and by ivrd: CPU per "
+        "call side by side, and new calls a second until the first failure. Everything it starts is its own, on loopback. "
+        "BENCH_QUICK=1 in the environment takes one minute instead of ten. Example: BENCH_QUICK=1 make bench",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout instead of tables")
+    parser.add_argument("--rounds", type=_positive(int), help=f"how often each way is measured (default {FULL.rounds})")
+    parser.add_argument("--rate", type=_positive(float), help=f"new calls a second (default {FULL.rate:g})")
+    parser.add_argument("--seconds", type=_positive(float), help=f"for how long, each time (default {FULL.seconds:g})")
+    parser.add_argument("--no-ramp", action="store_true", help="leave out the search for the first failure")
+    return parser
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def parsed(text: str) -> float:
+        value = kind(text)
+        if not 0 < value <= LARGEST_OPTION:
+            raise argparse.ArgumentTypeError(f"must be above 0 and at most {LARGEST_OPTION}, not {text}")
+        return value
+
+    parsed.__name__ = kind.__name__  # argparse names it where the text is no number
+    return parsed
+
+
+def _pace(options: argparse.Namespace, environment: Mapping[str, str]) -> Pace:
+    pace = QUICK if environment.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
+    chosen = {name: value for name in ("rounds", "rate", "seconds") if (value := getattr(options, name)) is not None}
+    if options.no_ramp:
+        chosen["ramp"] = ()
+    return replace(pace, **chosen)
+
+
+async def _measure(folder: Path, environment: Mapping[str, str], pace: Pace) -> Report:
+    _tell("rendering the two prompts, starting Asterisk")
+    stage = Stage.set_up(folder, environment)
+    system = stage.system
+    machine = Machine.here(system.program.version, system.program.origin)
+    if machine.load_average > machine.cores / 2:
+        _tell(f"the machine is busy (load {machine.load_average:.1f} on {machine.cores} cores): trust the ratios at most")
+    system.check_ports(with_agents=False)
+    ways = all_ways(stage)
+    measurement = Measurement(stage, pace, _tell)
+    try:
+        await system.start_asterisk()
+        readings = await measurement.rounds(ways)
+        ramps = [await measurement.ramp(way) for way in ways if way.key in RAMPED] if pace.ramp else []
+    finally:
+        await system.stop(hurry=True)
+    return Report(machine, pace, {way.key: way.title for way in ways}, readings, ramps)
+
+
+def _tell(sentence: str) -> None:
+    print(f"bench: {sentence}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
