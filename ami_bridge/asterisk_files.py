@@ -30,6 +30,7 @@ from ami_bridge.pjsip_file import pjsip_conf
 from ami_bridge.plan import AsteriskPlan
 from ami_bridge.queues_file import queues_conf
 
+OLDEST_MAJOR_VERSION = 20
 READABLE, SECRET, RUNNABLE = 0o644, 0o640, 0o755
 # sockaddr_un.sun_path has 108 bytes (unix(7)); without its control socket Asterisk can't be asked or stopped.
 LONGEST_SOCKET_PATH = 107
@@ -59,8 +60,8 @@ def configuration_files(plan: AsteriskPlan) -> list[ConfigurationFile]:
 
     Raises ConfigurationError, whose sentence says which value can't be carried.
     """
-    if plan.major_version not in (20, 22):
-        raise ConfigurationError(f"Asterisk {plan.major_version} is not known here; use 20 (from 20.20.1) or 22 (from 22.10.1).")
+    if plan.major_version < OLDEST_MAJOR_VERSION:
+        raise ConfigurationError(f"Asterisk {plan.major_version} is too old; use 20 (from 20.20.1) or 22 (from 22.10.1).")
     texts = {
         "asterisk.conf": (_asterisk_conf(plan), READABLE),
         "modules.conf": (modules_conf(), READABLE),
@@ -113,8 +114,9 @@ def write_configuration(plan: AsteriskPlan) -> list[Path]:
     first byte is written, OSError where the disk refuses.
     """
     files = configuration_files(plan)
+    # Numbers, names and voices of callers lie in these: not for everybody on this machine.
     for folder in (*_asterisk_folders(plan), plan.recordings, plan.fallback_spool):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         _hand_over(folder, plan)
     return [file.path for file in files if _write(file, plan)]
 
@@ -127,7 +129,7 @@ def _write(file: ConfigurationFile, plan: AsteriskPlan) -> bool:
         same = False
     if same:
         return False
-    file.path.parent.mkdir(parents=True, exist_ok=True)
+    file.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.path.name}.", dir=file.path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -41,6 +41,13 @@ def word(value: str, what: str, pattern: str) -> str:
     return value
 
 
+def agent_name(value: str, extension: str) -> str:
+    """The name as queue members and caller IDs carry it; raises ConfigurationError naming the agent."""
+    if not value.isprintable():
+        raise ConfigurationError(f"the name of agent {extension} holds a character that can't be printed; write it anew.")
+    return word(value, f"the name of agent {extension}", r'[^,;|"<>\[\]\\]{1,60}')
+
+
 def network(value: str, what: str) -> str:
     """An address or network as Asterisk's ``match=`` and ``permit=`` take it; names are refused (a start must not wait for DNS)."""
     try:

@@ -5,8 +5,9 @@ For ``asterisk_files`` only. The contract with the FastAGI server (and with the 
 - every leg is ``AGI(agi://host:port/call,TOKEN,start)`` or ``AGI(…,TOKEN,queue,<queue>,<QUEUESTATUS>)``;
 - the server sets ``IVR_NEXT`` (``queue`` or ``hangup``), for ``queue`` also ``IVR_QUEUE`` and ``IVR_QUEUE_WAIT`` (s), and
   last of all ``IVR_DONE=1``. Only IVR_DONE decides: AGISTATUS is SUCCESS when a server dies in the middle of a call;
-- a server that is alive and silent keeps its caller until he hangs up or TIMEOUT(absolute) ends the call: deadlines for
-  anything shorter are the server's own. At a hang-up the connection is closed at once (AGIEXITONHANGUP).
+- a server that is alive and silent keeps its callers: neither their hang-up nor TIMEOUT(absolute) ends AGI() before the
+  server closes the connection (measured, 22.10.1), so the server has deadlines of its own and a watchdog that ends it.
+  AGIEXITONHANGUP would free the channel, and take from the server every command after a hang-up.
 """
 
 from __future__ import annotations
@@ -92,9 +93,6 @@ def _call(plan: AsteriskPlan) -> str:
         f"[{CALL_CONTEXT}]",
         *_extension(
             ANY_NUMBER,
-            # Without it a server that hangs keeps the channel for ever: neither the caller's hang-up nor TIMEOUT(absolute)
-            # ends AGI() before the server closes (measured, 22.10.1).
-            "Set(AGIEXITONHANGUP=yes)",
             "Set(IVR_LEG=0)",
             "Set(IVR_EVENT=start)",
             "Set(IVR_STATUS=)",

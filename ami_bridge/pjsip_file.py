@@ -5,7 +5,7 @@ For ``asterisk_files`` only. Nobody else is an endpoint: an unknown sender gets 
 
 from __future__ import annotations
 
-from ami_bridge.conf_text import ConfigurationError, Pair, address, carried, file_text, network, section, with_port, word
+from ami_bridge.conf_text import ConfigurationError, Pair, address, agent_name, carried, file_text, network, section, with_port, word
 from ami_bridge.plan import AsteriskPlan, Phone
 
 INBOUND_CONTEXT = "ivrd-inbound"
@@ -94,7 +94,7 @@ def _phone(phone: Phone, plan: AsteriskPlan) -> list[str]:
     extension = word(phone.extension, f"the extension {phone.extension!r}", r"[0-9]{2,10}")
     if (phone.secret is None) == (phone.contact is None):
         raise ConfigurationError(f"phone {extension} needs either a secret, to register with, or a contact.")
-    agent = word(phone.agent, f"the name of agent {extension}", r'[^,;|"<>\[\]\\\x00-\x1f\x7f]{1,60}')
+    agent = agent_name(phone.agent, extension)
     endpoint: list[Pair] = [
         ("type", "endpoint"),
         ("transport", "ivrd-udp"),

@@ -5,7 +5,7 @@ For ``asterisk_files`` only; every choice here was measured on Asterisk 22.10.1 
 
 from __future__ import annotations
 
-from ami_bridge.conf_text import ConfigurationError, Pair, file_text, section, word
+from ami_bridge.conf_text import ConfigurationError, Pair, agent_name, file_text, section, word
 from ami_bridge.plan import AsteriskPlan, QueuePlan
 
 # A caller is refused (JOINEMPTY) or put out (LEAVEEMPTY) when every member is in one of these states: no phone can be
@@ -28,6 +28,10 @@ def queues_conf(plan: AsteriskPlan) -> str:
             ("log-restricted-caller-id", False),
         ],
     )
+    queues = [queue.name for queue in plan.queues]
+    for name in queues:
+        if name == "general" or queues.count(name) > 1:
+            raise ConfigurationError(f"a queue can't be called {name!r}: Asterisk or another queue has that name already.")
     return file_text(general, *(_queue(queue, names) for queue in plan.queues))
 
 
@@ -56,7 +60,6 @@ def _queue(queue: QueuePlan, names: dict[str, str]) -> str:
     for extension in queue.members:
         if extension not in names:
             raise ConfigurationError(f"the queue {queue.name} has the member {extension}, and there is no such phone.")
-        agent = word(names[extension], f"the name of agent {extension}", r'[^,;|"\[\]\\\x00-\x1f\x7f]{1,60}')
         # interface, penalty, name, state interface
-        pairs.append(("member", f"PJSIP/{extension},0,{agent},PJSIP/{extension}"))
+        pairs.append(("member", f"PJSIP/{extension},0,{agent_name(names[extension], extension)},PJSIP/{extension}"))
     return section(queue.name, pairs)

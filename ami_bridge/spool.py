@@ -90,6 +90,9 @@ def read_entries(directory: Path, now: datetime) -> Iterator[SpoolEntry | SpoolP
         if file.name.startswith(_PARTIAL):
             if _age(file, now) > PARTIAL_AGE:
                 yield SpoolProblem(file, "the fallback script died before it had finished this file")
+        elif file.suffix == ".wav":
+            if not file.with_suffix(".json").exists() and _age(file, now) > PARTIAL_AGE:
+                yield SpoolProblem(file, "a recording without its data: the machine stopped between the two")
         elif file.suffix == ".json":
             try:
                 yield _entry(file, directory)
