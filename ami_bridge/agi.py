@@ -128,7 +128,7 @@ class AgiCall:
             raise AgiFailureError(f"Asterisk refused {words[0]}: {reply.code} {reply.text[:80]}")
         if reply.result == "-1":
             # -1 is a hang-up or a failure, and the HANGUP line follows only then, as a write of its own.
-            if await self._hang_up_follows():
+            if await self.is_caller_gone():
                 raise AgiCallerGoneError(reply)
             raise AgiFailureError(f"{words[0]} failed")
         return reply
@@ -152,8 +152,8 @@ class AgiCall:
             return base64.b64decode(encoded, validate=True).decode("utf-8", errors="replace")
         return ""
 
-    async def _hang_up_follows(self) -> bool:
-        """After a result of -1: is the channel gone? Asked of Asterisk, for the HANGUP line may still be on its way."""
+    async def is_caller_gone(self) -> bool:
+        """After a result of -1: did he hang up? Asked of Asterisk, for the HANGUP line may still be on its way."""
         if not self.caller_gone:
             # 6 is "up"; a dead channel answers 511, or -1 when it can't be found.
             status = await self.send("CHANNEL STATUS")

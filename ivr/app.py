@@ -23,13 +23,13 @@ from ivr.asterisk_plan import asterisk_plan
 from ivr.crm.register import BuiltInRegister
 from ivr.intake import Intake
 from ivr.outbox import Outbox
+from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
-from ivr.prompts.wanted import wanted_prompts
 from ivr.session import House, Session
 from ivr.settings import Settings, SettingsError
 from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
-from ivr.store.sealing import Sealer
+from ivr.store.sealing import SealBrokenError, Sealer
 from ivr.tracking import Tracker
 from ivr.web import Readiness, WebServer
 
@@ -57,7 +57,6 @@ class Daemon:
         self._settings = settings
         self._stop = asyncio.Event()
         self._prompts = PromptLibrary(settings.paths.prompts)
-        self._flow_problems: list[str] = []
         self._open_files()
         self._plan = _plan(settings)
         self._database = Database(settings.store_url)
@@ -74,6 +73,7 @@ class Daemon:
             area_code=settings.hotline.area_code,
         )
         self._house = self._furnish()
+        self._wanted_prompts = [*self._house.book.prompts(settings.hotline.languages), *fixed_prompts()]
         self._agi = AgiServer(self._agi_settings(), self._drive)
         self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
         self._spool = SpoolImporter(
@@ -182,7 +182,7 @@ class Daemon:
             if await asyncio.to_thread(self._database.upgrade):
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
-        except StoreError as error:
+        except (StoreError, SealBrokenError) as error:
             raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
         if running:
             log.info("calls that ran when the daemon stopped are taken up", calls=running)
@@ -241,7 +241,7 @@ class Daemon:
             degraded.append(str(error))
         if sentence := _disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
-        problems = await asyncio.to_thread(lambda: self._prompts.check(wanted_prompts(self._settings)))
+        problems = await asyncio.to_thread(self._prompts.check, self._wanted_prompts)
         if problems:
             degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
         return Readiness(missing, degraded)

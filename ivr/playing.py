@@ -136,10 +136,10 @@ class Player:
             timeout_s=effect.longest_s + effect.silence_s + MARGIN_S,
         )  # fmt: skip
         recorded = _recorded(reply, reference)
-        if self._call.caller_gone or reply.result == "-1" or reply.note == "hangup":
-            self._call.caller_gone = True
+        failed = not reply.succeeded or reply.result == "-1"
+        if self._call.caller_gone or (failed and await self._call.is_caller_gone()):
             raise CallerHungUp(recorded)
-        if not reply.succeeded:
+        if failed:  # a full disk, a folder that Asterisk may not write
             raise AgiFailureError(f"Asterisk could not record: {reply.code} {reply.text[:80]}")
         return recorded or NothingRecorded()
 
