@@ -105,7 +105,7 @@ class FallbackCall:
         env = agi.env
         call = _clean(env.get("agi_uniqueid", ""))
         self.entry = Entry(
-            id=f"{now:%Y%m%dT%H%M%S}Z-{os.urandom(8).hex()}",
+            id=f"{now:%Y%m%dT%H%M%S%f}Z-{os.urandom(8).hex()}",
             started_at=now,
             contact=call,
             call=call,
