@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from ami_bridge import facts as asterisk
-from ivr.domain import contacts as domain
+from ivr.domain import folding
 from ivr.domain.call_facts import CallTaken, NodeEntered, ServedByFallback
 from ivr.domain.contacts import Contact
 from ivr.store import contacts as store
@@ -91,7 +91,7 @@ class Tracker:
 
     def _fold(self, contact: Contact, fact: asterisk.Fact) -> None:
         was_open = contact.ended_at is None
-        domain.fold(contact, fact)
+        folding.fold(contact, fact)
         self._changed[contact.id] = None
         self._dirty.set()
         if isinstance(fact, NodeEntered):
@@ -116,7 +116,7 @@ class Tracker:
         for contact in self._contacts.values():
             absent = contact.id not in self._present and contact.id not in self._driven
             if contact.ended_at is None and absent:
-                domain.close_uncertain(contact, at)
+                folding.close_uncertain(contact, at)
                 self._changed[contact.id] = None
                 log.warning("call ended while the link to Asterisk was down", contact=contact.id)
         self._present = None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ami_bridge import facts as a
 from ivr.domain import call_facts as s
-from ivr.domain.contacts import Contact, ContactOutcome, VisitOutcome, close_uncertain, fold
+from ivr.domain.contacts import Contact, ContactOutcome, VisitOutcome
+from ivr.domain.folding import close_uncertain, fold
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 C, CALL, LEG = "7.1", "7.1", "7.2"

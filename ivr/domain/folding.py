@@ -1,0 +1,259 @@
+"""The fold of facts into a contact: what Asterisk reports and what the session knows, in whatever order they come.
+
+Pure. Used by ``ivr.tracking``, which feeds it, and by whoever replays facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from ami_bridge import facts as asterisk
+from ivr.domain import call_facts as session
+from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
+
+# Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
+SAME_MOMENT = timedelta(seconds=2)
+# QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
+_BY_QUEUE_STATUS = {
+    "TIMEOUT": VisitOutcome.FLOW_TIMEOUT,
+    "LEAVEEMPTY": VisitOutcome.FLOW_EMPTY,
+    "LEAVEUNAVAIL": VisitOutcome.FLOW_EMPTY,
+    "WITHDRAW": VisitOutcome.WITHDRAWN,
+    "FULL": VisitOutcome.FULL,
+    "JOINEMPTY": VisitOutcome.JOIN_EMPTY,
+    "JOINUNAVAIL": VisitOutcome.JOIN_EMPTY,
+}
+
+
+def fold(contact: Contact, fact: asterisk.Fact) -> None:
+    """Apply one fact to its contact. Facts of no concern to a contact change nothing; the same fact twice counts once."""
+    if handler := _HANDLERS.get(type(fact)):
+        handler(contact, fact)
+
+
+def _arrived(contact: Contact, fact: asterisk.CallArrived) -> None:
+    contact.started_at = min(contact.started_at, fact.at)
+    contact.call = contact.call or fact.call
+    contact.dialled = contact.dialled or fact.dialled
+
+
+def _taken(contact: Contact, fact: session.CallTaken) -> None:
+    contact.call, contact.caller, contact.caller_name = fact.call, fact.caller, fact.caller_name
+    contact.dialled, contact.sip_call_id = fact.dialled, fact.sip_call_id
+    contact.flow_version = contact.flow_version or fact.flow_version
+    contact.language = contact.language or fact.language
+    contact.served_by = "flow"
+
+
+def _node(contact: Contact, fact: session.NodeEntered) -> None:
+    contact.path.append(PathStep(fact.node, fact.at))
+
+
+def _keys(contact: Contact, fact: session.KeysPressed) -> None:
+    if contact.path:
+        step = contact.path[-1]
+        step.keys = f"{step.keys} {fact.keys}".strip()
+
+
+def _line(contact: Contact, fact: session.LineEntered) -> None:
+    contact.line = fact.line
+
+
+def _language(contact: Contact, fact: session.LanguageChosen) -> None:
+    contact.language = fact.language
+
+
+def _queue_requested(contact: Contact, fact: session.QueueRequested) -> None:
+    contact.resume = fact.position
+
+
+def _complaint(contact: Contact, fact: session.ComplaintRegistered) -> None:
+    contact.complaint = fact.number
+    contact.complaint_complete = contact.complaint_complete or fact.complete
+
+
+def _message(contact: Contact, _: session.MessageLeft) -> None:
+    contact.left_message = True
+
+
+def _closed(contact: Contact, _: session.FoundClosed) -> None:
+    contact.found_closed = True
+
+
+def _hung_up_in_flow(contact: Contact, fact: session.CallerHungUpInFlow) -> None:
+    contact.hung_up_in_flow = True
+    _end(contact, fact.at)
+
+
+def _finished(contact: Contact, fact: session.FlowFinished) -> None:
+    contact.finished = True
+    _end(contact, fact.at)
+
+
+def _failed(contact: Contact, fact: session.FlowFailed) -> None:
+    contact.failure = fact.reason
+    contact.resume = None  # whatever queue comes next is not the one the walk asked for
+
+
+def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
+    contact.call = contact.call or fact.call
+    contact.caller, contact.caller_name = fact.caller or contact.caller, fact.caller_name or contact.caller_name
+    contact.dialled, contact.line = contact.dialled or fact.dialled, contact.line or fact.line
+    contact.language = contact.language or fact.language
+    known = {(step.node, step.at) for step in contact.path}  # an import that was cut short comes again
+    contact.path += [PathStep(node, at, keys) for node, at, keys in fact.path if (node, at) not in known]
+    contact.left_message = contact.left_message or fact.left_message
+    contact.served_by = "fallback"
+    contact.started_at = min(contact.started_at, fact.at)
+    # Whoever the fallback put into a queue may still be there: then only Asterisk knows the end.
+    if contact.open_visit is None or fact.left_message:
+        _end(contact, fact.ended_at)
+
+
+def _joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
+    visit = contact.open_visit
+    if visit and visit.queue == fact.queue and visit.joined_at == fact.at:
+        return
+    contact.visits.append(Visit(fact.queue, fact.at))
+
+
+def _waiting(contact: Contact, fact: asterisk.CallerWaiting) -> None:
+    """A snapshot found him in a queue: the entry itself was missed."""
+    if contact.open_visit is None:
+        joined = fact.at.fromtimestamp(fact.at.timestamp() - fact.waited, fact.at.tzinfo)
+        contact.visits.append(Visit(fact.queue, joined, uncertain=True))
+
+
+def _rang(contact: Contact, fact: asterisk.AgentRang) -> None:
+    if (visit := contact.open_visit) and all(ring.agent_call != fact.agent_call for ring in visit.rings):
+        visit.rings.append(Ring(fact.agent, fact.agent_call, fact.at))
+
+
+def _picked_up(contact: Contact, fact: asterisk.AgentPickedUp) -> None:
+    if (visit := contact.open_visit) and visit.picked_up_at is None:
+        visit.picked_up_at = fact.at
+        visit.agent_call = fact.agent_call
+
+
+def _ring_ended(contact: Contact, fact: asterisk.AgentRingEnded) -> None:
+    for ring in (ring for visit in contact.visits for ring in visit.rings):
+        if ring.agent_call == fact.agent_call:
+            ring.ended_at = ring.ended_at or fact.at
+    visit = contact.open_visit
+    if visit and visit.agent_call == fact.agent_call:
+        visit.picked_up_at = visit.agent_call = None  # picked up, and gone before the two were joined
+
+
+def _answered(contact: Contact, fact: asterisk.AgentAnswered) -> None:
+    visit = contact.open_visit
+    if visit is None:
+        return
+    visit.outcome = VisitOutcome.ANSWERED
+    visit.answered_at = fact.at
+    visit.agent, visit.agent_call = fact.agent, fact.agent_call
+    for ring in visit.rings:
+        ring.ended_at = ring.ended_at or fact.at
+
+
+def _talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
+    """AgentComplete knows best who ended a talk, but comes late after a Redirect, and then says "caller" whoever it was."""
+    visit = next((visit for visit in reversed(contact.visits) if _is_talk_of(visit, fact)), None)
+    if visit is None:
+        return
+    ended_at = visit.talk_ended_at or fact.at
+    if visit.ended_by is None or fact.at - ended_at <= SAME_MOMENT:
+        visit.ended_by = fact.ended_by.value
+    visit.talk_ended_at = ended_at
+
+
+def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
+    if visit.outcome is not VisitOutcome.ANSWERED:
+        return False
+    return visit.agent_call == fact.agent_call if fact.agent_call else visit.agent == fact.agent
+
+
+def _left(contact: Contact, fact: asterisk.CallerLeftQueue) -> None:
+    if visit := contact.open_visit:
+        visit.left_at = visit.left_at or fact.at
+
+
+def _exited(contact: Contact, fact: asterisk.QueueExited) -> None:
+    """The dialplan's word after Queue(): the authority on why nobody answered."""
+    visit = contact.open_visit
+    if visit and visit.queue == fact.queue:
+        visit.left_at = visit.left_at or fact.at
+        if fact.status:
+            visit.outcome = _BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
+        elif contact.ended_at is None:
+            visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
+    elif fact.status in ("FULL", "JOINEMPTY", "JOINUNAVAIL"):  # refused at the door: Asterisk sends no event of its own
+        refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=_BY_QUEUE_STATUS[fact.status])
+        contact.visits.append(refused)
+
+
+def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
+    if fact.call == contact.call or (not contact.call and fact.call == contact.id):
+        _end(contact, fact.at)
+        return
+    for visit in contact.visits:  # an agent's leg
+        if visit.agent_call == fact.call and visit.talking:
+            visit.talk_ended_at = fact.at  # who ended it, AgentComplete says
+        for ring in visit.rings:
+            if ring.agent_call == fact.call:
+                ring.ended_at = ring.ended_at or fact.at
+
+
+def _end(contact: Contact, at: datetime) -> None:
+    """The caller is gone. A visit still open was abandoned by him, ringing or waiting."""
+    if contact.ended_at is None:
+        contact.ended_at = at
+    for visit in contact.visits:
+        if visit.open:
+            ringing = visit.ringing or visit.picked_up_at is not None
+            visit.left_at = visit.left_at or at
+            for ring in visit.rings:
+                ring.ended_at = ring.ended_at or at
+            visit.outcome = VisitOutcome.ABANDONED_RING if ringing else VisitOutcome.ABANDONED_WAIT
+        elif visit.talking:
+            visit.talk_ended_at = at
+            visit.ended_by = visit.ended_by or "caller"
+        elif visit.outcome is VisitOutcome.ANSWERED:
+            visit.ended_by = visit.ended_by or "agent"  # his leg went first, and AgentComplete was missed
+
+
+def close_uncertain(contact: Contact, at: datetime) -> None:
+    """End a contact that a snapshot no longer names: it ended while nobody watched, at the latest at ``at``."""
+    for visit in contact.visits:
+        if visit.open or visit.talking:
+            visit.uncertain = True
+    _end(contact, at)
+
+
+_HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
+    asterisk.CallArrived: _arrived,
+    asterisk.CallerQueued: _joined,
+    asterisk.CallerWaiting: _waiting,
+    asterisk.AgentRang: _rang,
+    asterisk.AgentPickedUp: _picked_up,
+    asterisk.AgentRingEnded: _ring_ended,
+    asterisk.AgentAnswered: _answered,
+    asterisk.TalkEnded: _talk_ended,
+    asterisk.CallerLeftQueue: _left,
+    asterisk.QueueExited: _exited,
+    asterisk.CallEnded: _call_ended,
+    session.CallTaken: _taken,
+    session.NodeEntered: _node,
+    session.KeysPressed: _keys,
+    session.LineEntered: _line,
+    session.LanguageChosen: _language,
+    session.QueueRequested: _queue_requested,
+    session.ComplaintRegistered: _complaint,
+    session.MessageLeft: _message,
+    session.FoundClosed: _closed,
+    session.CallerHungUpInFlow: _hung_up_in_flow,
+    session.FlowFinished: _finished,
+    session.FlowFailed: _failed,
+    session.ServedByFallback: _fallback,
+}
