@@ -45,6 +45,7 @@ def pjsip_conf(plan: AsteriskPlan) -> str:
                 ("user_agent", "ivrd"),  # no version numbers for strangers
                 # The address first: a caller whose number happens to be an extension must not be taken for that phone.
                 ("endpoint_identifier_order", "ip,username"),
+                ("default_realm", "ivrd"),
                 ("keep_alive_interval", 90),
                 # Until its first OPTIONS is answered a phone counts as Unavailable, and callers are refused JOINEMPTY.
                 ("max_initial_qualify_time", 1),
@@ -123,5 +124,6 @@ def _phone(phone: Phone, plan: AsteriskPlan) -> list[str]:
     endpoint += [("identify_by", "username"), ("auth", extension), ("rewrite_contact", True)]
     # A phone that registers anew takes the place of its old self instead of being refused.
     aor += [("max_contacts", 1), ("remove_existing", True), ("minimum_expiration", 60)]
-    auth: list[Pair] = [("type", "auth"), ("auth_type", "digest"), ("username", extension), ("password", secret)]
+    # No auth_type: its default is right everywhere, its name isn't (userpass, since 20.12 and 22.2 digest).
+    auth: list[Pair] = [("type", "auth"), ("username", extension), ("password", secret)]
     return [section(extension, endpoint), section(extension, aor), section(extension, auth)]
