@@ -271,10 +271,14 @@ def _indications_conf() -> str:
 
 
 def _fallback_launcher(plan: AsteriskPlan) -> str:
-    """The program behind ``AGI(<fallback_command>,…)``: this package, run by the plan's interpreter."""
+    """The program behind ``AGI(<fallback_command>,…)``: this package, run by the plan's interpreter.
+
+    In a container this folder may be missing; the interpreter's own PYTHONPATH then has the package.
+    """
     package = Path(__file__).resolve().parent.parent
     options = ["--spool", directory(plan.fallback_spool, "fallback_spool"), "--queue", plan.fallback_queue]
     options += ["--wait", str(DEFAULT_WAIT_S)]
     python = carried(plan.fallback_python, "fallback_python")
+    path = f'PYTHONPATH={shlex.quote(str(package))}"${{PYTHONPATH:+:$PYTHONPATH}}"'
     command = shlex.join([python, "-sP", "-m", "ami_bridge.fallback_agi", *options])
-    return f'#!/bin/sh\n# Written by ivrd from its settings.\nPYTHONPATH={shlex.quote(str(package))} exec {command} "$@"\n'
+    return f'#!/bin/sh\n# Written by ivrd from its settings.\n{path} exec {command} "$@"\n'
