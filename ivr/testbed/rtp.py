@@ -37,7 +37,7 @@ _HEADER = struct.Struct("!BBHII")
 class Heard:
     """What came in, laid out on the call's own time from the first packet sent or received."""
 
-    samples: Samples
+    samples: Samples = field(repr=False)
 
     @property
     def seconds(self) -> float:
