@@ -19,6 +19,7 @@ from ami_bridge.pjsip_file import INBOUND_CONTEXT, PHONES_CONTEXT
 from ami_bridge.plan import AsteriskPlan
 
 CALL_CONTEXT = "ivrd-call"
+HUNG_UP = "HANGUP"
 LONGEST_LEGS = 12  # a flow that queues a caller this often goes round in circles
 DEFAULT_WAIT_S = 90
 LONGEST_WAIT_S = 3600
@@ -129,8 +130,9 @@ def _call(plan: AsteriskPlan) -> str:
             "Playback(ivrd/fallback-goodbye)",
             "end: Hangup()",
         ),
-        # The caller hung up in a queue: no step after Queue() runs, so it is told here, with an empty status.
-        *_extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', _queue_exit("${IVR_IN_QUEUE}", ""), "done: NoOp()"),
+        # The caller hung up in a queue, waiting or talking: no step after Queue() runs, so it is told here, by a word of ours
+        # that QUEUESTATUS never is. Empty means something else: he left by the exit key and lives.
+        *_extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', _queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()"),
     ]
     return "\n".join(lines)
 

@@ -121,7 +121,8 @@ class LeftUnanswered(Fact):
 class QueueExited(Fact):
     """Our dialplan's UserEvent after Queue(): the authority on refusals, time-outs and the rest.
 
-    ``status`` is QUEUESTATUS: TIMEOUT FULL JOINEMPTY LEAVEEMPTY JOINUNAVAIL LEAVEUNAVAIL CONTINUE WITHDRAW, or empty.
+    ``status`` is QUEUESTATUS: TIMEOUT FULL JOINEMPTY LEAVEEMPTY JOINUNAVAIL LEAVEUNAVAIL CONTINUE WITHDRAW; HANGUP is our
+    dialplan's own word for a caller who hung up in the queue; empty is the exit key.
     """
 
     contact: str

@@ -31,6 +31,7 @@ from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
 from ivr.tracking import Tracker
+from ivr.watchdog import LoopWatchdog
 from ivr.web import Readiness, WebServer
 
 log = structlog.get_logger(__name__)
@@ -159,6 +160,7 @@ class Daemon:
         try:
             await self._open_store()
             await self._listen()
+            tasks.append(_named("loop-watchdog", LoopWatchdog().run()))
             tasks.append(_named("ami-link", self._link.run()))
             tasks.append(_named("tracker", self._tracker.run()))
             tasks.append(_named("outbox", self._outbox.run()))

@@ -16,6 +16,7 @@ from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 # Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
 SAME_MOMENT = timedelta(seconds=2)
 # QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
+HUNG_UP = "HANGUP"  # our dialplan's own word, from its h extension
 _BY_QUEUE_STATUS = {
     "TIMEOUT": VisitOutcome.FLOW_TIMEOUT,
     "LEAVEEMPTY": VisitOutcome.FLOW_EMPTY,
@@ -184,6 +185,8 @@ def _exited(contact: Contact, fact: asterisk.QueueExited) -> None:
     visit = contact.open_visit
     if visit and visit.queue == fact.queue:
         visit.left_at = visit.left_at or fact.at
+        if fact.status == HUNG_UP:
+            return  # the hang-up itself closes the visit, and knows whether a phone rang
         if fact.status:
             visit.outcome = _BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
         elif contact.ended_at is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -87,12 +88,30 @@ class Inside:
         return list(await self.database.read(lambda session: complaints.messages_of(session, contact)))
 
 
+@cache
+def _migrated() -> bytes:
+    """An empty database of today's schema: migrated once, copied for each test."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        store = Database(f"sqlite:///{file}")
+        store.upgrade()
+        store.close()
+        return file.read_bytes()
+
+
+def new_database(folder: Path) -> Database:
+    """The folder's database; a second call opens the first one's."""
+    file = folder / "ivrd.db"
+    if not file.exists():
+        file.write_bytes(_migrated())
+    return Database(f"sqlite:///{file}")
+
+
 @asynccontextmanager
 async def inside(
     folder: Path, *, closed: bool = False, now: datetime | None = None, crm: Crm | None = None, **changes: Any
 ) -> AsyncIterator[Inside]:
-    database = Database(f"sqlite:///{folder / 'ivrd.db'}")
-    await asyncio.to_thread(database.upgrade)
+    database = new_database(folder)
     sealer = Sealer("a secret for tests")
     tracker = Tracker(database, sealer)
     outbox = Outbox(database, sealer, crm or BuiltInRegister())

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.house import ZONE
+from support.house import ZONE, new_database
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,7 +18,6 @@ from ivr.domain.contacts import Contact, PathStep
 from ivr.settings import Settings
 from ivr.store import complaints, contacts
 from ivr.store.complaints import NewComplaint
-from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -45,8 +44,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 @pytest.fixture
 def filled(runner: CliRunner, tmp_path: Path) -> CliRunner:
     paths = Settings(state=tmp_path).paths
-    store = Database(f"sqlite:///{paths.database}")
-    store.upgrade()
+    store = new_database(tmp_path)
     sealer = Sealer(paths.secret("data_key"))
     contact = Contact(
         "7.1", NOW, call="7.1", caller="+8613800138000", caller_name="=cmd()", line="complaint", ended_at=NOW, complaint="C2026112100001",

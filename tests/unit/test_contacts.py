@@ -84,7 +84,9 @@ def test_the_late_agentcomplete_after_a_redirect_changes_nothing() -> None:
         ((JOIN, UNANSWERED, LEFT, exited("WITHDRAW"), GONE), VisitOutcome.WITHDRAWN, ContactOutcome.ABANDONED_QUEUE),
         ((exited("JOINEMPTY"), GONE), VisitOutcome.JOIN_EMPTY, ContactOutcome.REJECTED_CAPACITY),
         ((exited("FULL"), GONE), VisitOutcome.FULL, ContactOutcome.REJECTED_CAPACITY),
-        ((JOIN, GONE, exited("", 60)), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
+        ((JOIN, exited("HANGUP", 59.9), GONE), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
+        ((JOIN, RANG, exited("HANGUP", 59.9), GONE), VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),
+        ((JOIN, GONE, exited("HANGUP", 60)), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
     ],
 )
 def test_every_unanswered_visit(facts: tuple[a.Fact, ...], outcome: VisitOutcome, of_contact: ContactOutcome) -> None:
@@ -143,7 +145,7 @@ def test_keys_belong_to_the_node_entered_last() -> None:
 
 ANY = st.sampled_from(
     [JOIN, RANG, PICKED, LEFT, CONNECT, UNANSWERED, GONE, complete(a.EndedBy.AGENT), complete(a.EndedBy.TRANSFER)]
-    + [exited(status) for status in ("", "TIMEOUT", "FULL", "JOINEMPTY", "CONTINUE", "NEWWORD")]
+    + [exited(status) for status in ("", "HANGUP", "TIMEOUT", "FULL", "JOINEMPTY", "CONTINUE", "NEWWORD")]
     + [a.CallEnded(at(30), C, LEG, 16), a.AgentRingEnded(at(20), C, CALL, LEG, "BUSY"), s.FlowFinished(at(70), C)]
     + [a.CallerWaiting(at(100), C, CALL, "hr", 1, 5.0), s.CallerHungUpInFlow(at(5), C)]
 )

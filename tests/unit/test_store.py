@@ -13,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
-from support.house import ZONE
+from support.house import ZONE, new_database
 
 from ivr.crm.port import Delivered, Delivery, Rejected, RetryLater
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
@@ -30,9 +30,7 @@ SEALER = Sealer("a secret for tests")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    store = Database(f"sqlite:///{tmp_path / 'ivrd.db'}")
-    store.upgrade()
-    return store
+    return new_database(tmp_path)
 
 
 def new(key: str = "7.1-complaint", *, incomplete: bool = False, recording: str | None = "2026/x") -> NewComplaint:
