@@ -159,7 +159,7 @@ class Player:
         for segment in speech:
             if isinstance(segment, Recording):
                 path = self._recordings / segment.reference
-                if path.with_suffix(".wav").exists():
+                if path.with_name(f"{path.name}.wav").exists():  # an id has points: with_suffix() would cut it
                     yield str(path), UNKNOWN_PROMPT_S * 30
                 continue
             for name in self._names(segment):
