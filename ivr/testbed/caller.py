@@ -125,6 +125,8 @@ async def _start_sipp(script: CallScript, call_id: str, sip_port: int, rtp_port:
     (place / "call.xml").write_text(text, encoding="ascii")
     command = ["sipp", f"{_ADDRESS}:{sip_port}", "-sf", str(place / "call.xml"), "-s", script.number]
     command += ["-i", _ADDRESS, "-p", str(free_udp_port(_ADDRESS)), "-m", "1", "-nostdin", "-cid_str", call_id]
+    # SIPp binds media ports, used or not, and from its own default on it finds room for about fifty calls.
+    command += ["-mp", str(free_udp_port(_ADDRESS))]
     command += ["-trace_logs", "-log_file", str(place / _LOG), "-trace_err", "-error_file", str(place / _ERRORS)]
     command += ["-key", "from_header", script.from_header or _from_header(script)]
     if script.headers:
