@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -23,11 +24,18 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here is one of acceptance, and all share one event loop: calls go on while another test waits."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.acceptance)
+    """Every test here is one of acceptance, and all share one event loop: calls go on while another test waits.
+
+    Tests with houses of their own come first: meanwhile the calls of the shared houses are placed.
+    """
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.acceptance)
+        if inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    places = sorted(items.index(item) for item in ours)
+    for place, item in zip(places, sorted(ours, key=lambda item: "stage" in getattr(item, "fixturenames", ())), strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ from acceptance.stage import Case, Stage
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How the call must have gone: nodes after the greeting, the line it belongs to, the queue, who hung up, the key pressed in the menu."""
+    """How the call must have gone: nodes after the greeting, the line, the queue, who hung up, the keys of all nodes."""
 
     nodes: tuple[str, ...]
     line: str | None

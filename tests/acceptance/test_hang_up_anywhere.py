@@ -1,0 +1,103 @@
+"""A caller may hang up wherever he is: it leaves one record, which says where (R6).
+
+The places are derived from the flows themselves, so that a new node without a case fails here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from acceptance.stage import Case, Stage
+from ivr.assembly import flow_book
+from ivr.settings import load as load_settings
+
+# A blank in the keys is a second. Prompts are cut short by a key, but for the complaint's number.
+# The apology; no serial number.
+NUMBER = "4w7#"
+# The caller's own number is right.
+RECORDING = f"{NUMBER}w2 1"
+# The prompt takes 8.3 s, then comes the tone; four seconds of talk.
+REVIEW = f"{RECORDING}w9t4#"
+FILED = f"{REVIEW}w2#"
+# The number, twice, takes some 18 s.
+THEN_WHAT = f"{FILED}w21"
+
+BEFORE_ANY_QUEUE = "abandoned_ivr"
+RINGING, WAITING = "abandoned_ring", "abandoned_queue"
+REFUSED, OUT_OF_HOURS, MESSAGE_LEFT, FILED_HIMSELF = "rejected_capacity", "after_hours", "voicemail", "self_served"
+
+
+def case(node: str, house: str, keys: str, outcome: str, after_s: float = 0.0) -> Case:
+    return Case(node, house, f"{keys}h", expect=outcome, after_s=after_s, script={"before_keys_s": 1.0})
+
+
+CASES = [
+    case("greeting", "open", "w0.5", BEFORE_ANY_QUEUE),
+    case("menu", "open", "w6", BEFORE_ANY_QUEUE),
+    case("hr_connect", "open", "1w2", BEFORE_ANY_QUEUE),
+    case("course_menu", "open", "2w3", BEFORE_ANY_QUEUE),
+    case("course_on_campus_connect", "open", "2w1 1w2", BEFORE_ANY_QUEUE),
+    case("course_off_campus_connect", "open", "2w1 2w2", BEFORE_ANY_QUEUE),
+    case("product_connect", "open", "3w2", BEFORE_ANY_QUEUE),
+    case("operator_connect", "open", "0w2", BEFORE_ANY_QUEUE),
+    # The prompt takes 4 s, and the phones of these two ring 4 s before they are picked up.
+    case("product_queue", "open", "3w6", RINGING),
+    case("operator_queue", "open", "0w6", RINGING),
+    # One phone that nobody picks up: the first caller has it ringing, who comes after him waits.
+    case("hr_queue", "unanswered", "1w20", RINGING, after_s=0.1),
+    case("complaint_intake.apology", "open", "4w3", BEFORE_ANY_QUEUE),
+    case("complaint_intake.serial", "open", "4w8", BEFORE_ANY_QUEUE),
+    case("complaint_intake.serial_check", "open", "4w7 1234#w2", BEFORE_ANY_QUEUE),
+    case("complaint_intake.number_check", "open", f"{NUMBER}w3", BEFORE_ANY_QUEUE),
+    case("complaint_intake.number_other", "open", f"{NUMBER}w2 2w3", BEFORE_ANY_QUEUE),
+    case("complaint_intake.what_happened", "open", f"{RECORDING}w4", BEFORE_ANY_QUEUE),
+    # The prompt and the tone, 9 s, then 5 s of silence are no recording; asked again for 8 s.
+    case("complaint_intake.what_happened_again", "open", f"{RECORDING}w18", BEFORE_ANY_QUEUE),
+    case("complaint_intake.review", "open", f"{REVIEW}w3", BEFORE_ANY_QUEUE),
+    case("complaint_intake.listen", "open", f"{REVIEW}w2 1w2", BEFORE_ANY_QUEUE),
+    case("complaint_intake.tell_number", "open", f"{FILED}w6", FILED_HIMSELF),
+    case("complaint_intake.then_what", "open", THEN_WHAT, FILED_HIMSELF),
+    case("complaint_goodbye", "open", f"{THEN_WHAT}2w3", FILED_HIMSELF),
+    case("complaint_connect", "open", f"{THEN_WHAT}1w2", FILED_HIMSELF),
+    case("complaint_queue", "open", f"{THEN_WHAT}1w6.5", FILED_HIMSELF),
+    case("closed_until", "closed", "1w2", OUT_OF_HOURS),
+    case("closed_for_now", "closed", "3w1", OUT_OF_HOURS),
+    # No phone can be reached: 4 s to the queue, then 7 s.
+    case("all_busy", "unanswered", "3w7", REFUSED),
+    # Here nothing has been said yet: the prompt until 16 s, the tone, 4 s of silence, the prompt again for 6.5 s.
+    case("message.speak", "unanswered", "3w13", REFUSED),
+    case("message.speak_again", "unanswered", "3w23", REFUSED),
+    case("message.thanks", "closed", "3w8t4#w2", MESSAGE_LEFT),
+    case("goodbye", "closed", "3w8t4#w6", MESSAGE_LEFT),
+]
+# Waiting behind somebody else takes two callers; see test_queues.
+ELSEWHERE = {"course_queue"}
+# Both need a database that refuses; see test_disk_and_database.
+ELSEWHERE |= {"complaint_intake.not_stored", "message.not_kept"}
+
+
+def places_of_the_hotline() -> set[str]:
+    """Where a caller can be, as a record's path names it: nodes that say something, listen, or hand over to a queue."""
+    settings = load_settings(environment={})
+    book, _ = flow_book(settings)
+    main = settings.hotline.flow
+    return {
+        name if flow.name == main else f"{flow.name}.{name}"
+        for flow in book.flows.values()
+        for name, node in flow.nodes.items()
+        if node.words() or node.hands_over
+    }
+
+
+def test_every_place_of_the_flows_has_a_case() -> None:
+    assert {case.name for case in CASES} | ELSEWHERE == places_of_the_hotline()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_a_hang_up_leaves_one_record_that_says_where(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)  # fails unless there is exactly one record
+    assert call.nodes[-1] == case.name
+    assert call.record["outcome"] == case.expect
+    assert call.record["abandoned_at_node"] == (case.name if case.expect == BEFORE_ANY_QUEUE else None)
+    assert call.called.result.ended_by == "caller"
+    assert call.record["ended_at"] > call.record["started_at"]
