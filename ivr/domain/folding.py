@@ -15,6 +15,8 @@ from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 
 # Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
 SAME_MOMENT = timedelta(seconds=2)
+# A caller's hang-up cancels the ringing first, and then he leaves the queue: a ring that ended this shortly before was his to hear.
+JUST_BEFORE = timedelta(seconds=0.5)
 # QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
 HUNG_UP = "HANGUP"  # our dialplan's own word, from its h extension
 _BY_QUEUE_STATUS = {
@@ -214,8 +216,8 @@ def _end(contact: Contact, at: datetime) -> None:
         contact.ended_at = at
     for visit in contact.visits:
         if visit.open:
-            ringing = visit.ringing or visit.picked_up_at is not None
             visit.left_at = visit.left_at or at
+            ringing = _rang_when_he_left(visit, visit.left_at) or visit.picked_up_at is not None
             for ring in visit.rings:
                 ring.ended_at = ring.ended_at or at
             visit.outcome = VisitOutcome.ABANDONED_RING if ringing else VisitOutcome.ABANDONED_WAIT
@@ -224,6 +226,10 @@ def _end(contact: Contact, at: datetime) -> None:
             visit.ended_by = visit.ended_by or "caller"
         elif visit.outcome is VisitOutcome.ANSWERED:
             visit.ended_by = visit.ended_by or "agent"  # his leg went first, and AgentComplete was missed
+
+
+def _rang_when_he_left(visit: Visit, left_at: datetime) -> bool:
+    return any(ring.ended_at is None or left_at - ring.ended_at <= JUST_BEFORE for ring in visit.rings)
 
 
 def close_uncertain(contact: Contact, at: datetime) -> None:

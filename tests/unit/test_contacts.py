@@ -33,6 +33,8 @@ RANG = a.AgentRang(at(11), C, CALL, "hr", "Li Na", LEG)
 PICKED = a.AgentPickedUp(at(13), C, CALL, LEG)
 LEFT = a.CallerLeftQueue(at(13), C, CALL, "hr")
 CONNECT = a.AgentAnswered(at(13.1), C, CALL, "hr", "Li Na", LEG)
+RING_CANCELLED = a.AgentRingEnded(at(39.99), C, CALL, LEG, "CANCEL")
+LEFT_LATE = a.CallerLeftQueue(at(40), C, CALL, "hr")
 UNANSWERED = a.LeftUnanswered(at(40), C, CALL, "hr")
 GONE = a.CallEnded(at(60), C, CALL, 16)
 
@@ -78,6 +80,12 @@ def test_the_late_agentcomplete_after_a_redirect_changes_nothing() -> None:
     [
         ((JOIN, UNANSWERED, LEFT, GONE), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
         ((JOIN, RANG, GONE), VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),
+        # The order of a real hang-up while a phone rings: the ring is cancelled first.
+        (
+            (JOIN, RANG, RING_CANCELLED, UNANSWERED, LEFT_LATE, exited("HANGUP"), GONE),
+            VisitOutcome.ABANDONED_RING,
+            ContactOutcome.ABANDONED_RING,
+        ),
         ((JOIN, UNANSWERED, LEFT, exited("TIMEOUT"), GONE), VisitOutcome.FLOW_TIMEOUT, ContactOutcome.ABANDONED_QUEUE),
         ((JOIN, UNANSWERED, LEFT, exited("LEAVEEMPTY"), GONE), VisitOutcome.FLOW_EMPTY, ContactOutcome.ABANDONED_QUEUE),
         ((JOIN, LEFT, exited(""), GONE), VisitOutcome.FLOW_KEY, ContactOutcome.ABANDONED_QUEUE),
