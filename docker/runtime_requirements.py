@@ -61,8 +61,8 @@ def main() -> None:
     locked = entries(Path(lock).read_text())
     if missing := roots - locked.keys():
         sys.exit(f"{lock} lacks {', '.join(sorted(missing))}: make it anew from {pyproject}")
-    for name in sorted(closure(roots, locked)):
-        print("\n".join(locked[name]))
+    chosen = [line for name in sorted(closure(roots, locked)) for line in locked[name]]
+    sys.stdout.write("\n".join(chosen) + "\n")
 
 
 if __name__ == "__main__":

@@ -137,8 +137,9 @@ docker_answers() {
 }
 
 build_image() {
-    tag=$IMAGE:$(cat docker/asterisk.Dockerfile docker/install-asterisk.sh ami_bridge/fallback_agi.py 2>/dev/null |
-        sha256sum | cut -c 1-12)
+    # As in ivr/testbed/program.py.
+    tag=$IMAGE:$(cat docker/asterisk.Dockerfile docker/install-asterisk.sh docker/runtime_requirements.py \
+        requirements.lock | sha256sum | cut -c 1-12)
     docker image inspect "$tag" >/dev/null 2>&1 && return
     with_progress "building the Docker image $tag (Debian forky with Asterisk, about 600 MB)" \
         docker build --tag "$tag" --file docker/asterisk.Dockerfile . ||

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import uuid
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ LINES = {
 
 def main() -> int:
     """Exit status 0 when the call was answered and its record is there, 1 otherwise, 2 on wrong usage."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make call | head` ends quietly
     options = _options()
     environment = chosen_environment()
     try:

@@ -22,7 +22,12 @@ SUITE = "forky"
 IMAGE = "ivrd-asterisk"
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What the image is built from; its tag is their hash, so that a changed recipe is a new image. As in docker/setup.sh.
-IMAGE_SOURCES = ("docker/asterisk.Dockerfile", "docker/install-asterisk.sh", "ami_bridge/fallback_agi.py")
+IMAGE_SOURCES = (
+    "docker/asterisk.Dockerfile",
+    "docker/install-asterisk.sh",
+    "docker/runtime_requirements.py",
+    "requirements.lock",
+)
 _VERSION = re.compile(r"Asterisk (?:certified/)?(?P<version>(?P<major>[0-9]+)\.[^\s~+]*)")
 _ANSWER_DEADLINE_S = 15.0
 
@@ -42,9 +47,12 @@ class AsteriskProgram:
         arguments = ["-f", "-C", str(configuration / "asterisk.conf")]
         if self.image is None:
             return [*self.command, *arguments]
-        # The host's network and the same paths inside as outside: the generated files hold for both. No restart, no root.
-        run = ["docker", "run", "--rm", "--init", "--name", container, "--network", "host"]
-        run += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{state}:{state}", "--cap-drop", "ALL"]
+        # The host's network and the same paths inside as outside: the generated files hold for both. The fallback
+        # script is this checkout's own, run by the image's interpreter.
+        scripts = REPOSITORY / "ami_bridge"
+        run = ["docker", "run", "--rm", "--init", "--name", container, "--network", "host", "--cap-drop", "ALL"]
+        run += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{state}:{state}"]
+        run += ["--volume", f"{scripts}:{scripts}:ro"]
         return [*run, self.image, *self.command, *arguments]
 
     def console(self, configuration: Path, command: str, container: str) -> list[str]:
