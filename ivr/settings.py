@@ -118,10 +118,78 @@ class Agi(Section):
 class Console(Section):
     host: str = "127.0.0.1"
     port: Port = 8400
+    session_h: Annotated[float, Field(gt=0, le=168)] = 12.0
+    https: bool = False  # behind a proxy that speaks TLS: cookies are then sent over it alone
 
 
 class Store(Section):
     url: str | None = None  # None = SQLite in the state folder
+
+
+class Targets(Section):
+    """``service_s``: answered within it is on time; ``short_s``: who gives up within it isn't held against us (0 = off)."""
+
+    service_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    short_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    service_level: Annotated[float, Field(gt=0, le=1)] = 0.8
+    loss_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class Outbound(Section):
+    """The trunk that calls out. ``address`` is host[:port]; a number becomes sip:<number>@<address>."""
+
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] = "127.0.0.1:5090"
+    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")] = "4001234567"
+
+
+class Callbacks(Section):
+    """What is promised and how it is kept (R31). ``retry_minutes``: the gaps between attempts; there is one attempt more than gaps."""
+
+    abandoned: bool = True
+    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ("CN",)
+    number_types: tuple[Literal["mobile", "fixed_line", "fixed_line_or_mobile"], ...] = ("mobile", "fixed_line", "fixed_line_or_mobile")
+    first_after_minutes: Annotated[float, Field(ge=0, le=1440)] = 2.0
+    retry_minutes: tuple[Annotated[float, Field(gt=0, le=2880)], ...] = (15.0, 120.0)
+    expires_h: Annotated[float, Field(gt=0, le=720)] = 96.0
+    ring_s: Annotated[int, Field(ge=10, le=120)] = 45
+    concurrent: Annotated[int, Field(ge=1, le=100)] = 2
+    a_number_a_day: Annotated[int, Field(ge=1, le=20)] = 3
+    follow_up_after_h: Annotated[float, Field(ge=0, le=720)] = 24.0
+
+
+class AlertChannel(Section):
+    """A robot or a hook that supervisors read. The URL's secret parts stand in files, never here."""
+
+    kind: Literal["webhook", "wecom"]
+    url_file: Path
+    secret_file: Path | None = None  # webhook: the signing secret
+    lines: tuple[Name, ...] = ()  # empty = all
+    a_minute: Annotated[int, Field(ge=1, le=600)] = 18
+    language: Literal["zh", "en"] = "zh"
+
+
+class Alerts(Section):
+    """``loss_window_minutes`` and ``loss_least_calls``: the loss rate of the last half-hour alerts only with enough calls in it."""
+
+    channels: dict[Name, AlertChannel] = Field(default_factory=dict)
+    loss_rate: Annotated[float, Field(gt=0, le=1)] = 0.3
+    loss_window_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
+    loss_least_calls: Annotated[int, Field(ge=2, le=10000)] = 10
+
+
+class CrmSettings(Section):
+    """``webhook``: signed by Standard Webhooks, with a link to the recording below ``recordings_url``."""
+
+    kind: Literal["register", "webhook"] = "register"
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    secret_file: Path | None = None
+    recordings_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:8400/api/v1/recordings"
+
+    @model_validator(mode="after")
+    def _complete(self) -> CrmSettings:
+        if self.kind == "webhook" and (self.url is None or self.secret_file is None):
+            raise ValueError("a webhook needs url and secret_file")
+        return self
 
 
 class Complaints(Section):
@@ -155,6 +223,11 @@ class Settings(Section):
     agi: Agi = Agi()
     console: Console = Console()
     store: Store = Store()
+    targets: Targets = Targets()
+    outbound: Outbound = Outbound()
+    callbacks: Callbacks = Callbacks()
+    alerts: Alerts = Alerts()
+    crm: CrmSettings = CrmSettings()
     complaints: Complaints = Complaints()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()

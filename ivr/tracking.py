@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy.orm import Session
 
 from ami_bridge import facts as asterisk
 from ivr.domain import folding
@@ -35,11 +36,26 @@ LARGEST_BACKLOG = 50_000
 OPENING = (asterisk.CallArrived, CallTaken, ServedByFallback)
 
 
+# What follows from a contact's end (an alert, a promise to call back): done in the transaction that stores the end, so that neither
+# can be there without the other; idempotent by its own keys.
+Consequence = Callable[[Session, Contact], None]
+
+
 class Tracker:
     """``apply`` facts in the order they come; ``run`` writes. All of it on the event loop."""
 
-    def __init__(self, database: Database, sealer: Sealer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        consequences: Sequence[Consequence] = (),
+        after_commit: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._database = database
+        self._consequences = consequences
+        self._after_commit = after_commit
         self._sealer = sealer
         self._clock = clock
         self._contacts: dict[str, Contact] = {}
@@ -168,7 +184,8 @@ class Tracker:
         batch = [copy.deepcopy(contact) for contact_id in changed if (contact := self._contacts.get(contact_id))]
         if batch:
             try:
-                await self._database.write(partial(store.save, sealer=self._sealer, contacts=batch))
+                if await self._database.write(partial(self._save, contacts=batch)):
+                    self._after_commit()
             except StoreError:
                 self._changed = dict.fromkeys(changed) | self._changed
                 self._drop_beyond_backlog()
@@ -177,6 +194,13 @@ class Tracker:
                 log.info("service records are written again")
                 self.store_failing = None
         self._forget()
+
+    def _save(self, session: Session, contacts: Sequence[Contact]) -> bool:
+        ended = store.save(session, self._sealer, contacts)
+        for contact in ended:
+            for consequence in self._consequences:
+                consequence(session, contact)
+        return bool(ended)
 
     def _forget(self) -> None:
         now = self._clock()

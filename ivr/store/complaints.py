@@ -15,6 +15,7 @@ from ivr.store.sealing import Sealer
 
 OPEN = "open"
 COMPLAINT_FILED = "complaint.filed"  # the outbox topic
+CRM_CHANNEL = "crm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,10 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
     session.add(
         OutboxRow(
             key=f"{COMPLAINT_FILED}:{new.key}",
+            channel=CRM_CHANNEL,
             topic=COMPLAINT_FILED,
             subject=number,
+            payload={},
             state="pending",
             attempts=0,
             created_at=now,

@@ -14,13 +14,16 @@ from ivr.store.schema import ContactRow
 from ivr.store.sealing import Sealer
 
 
-def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> None:
-    """Insert or replace the records of these contacts."""
+def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[Contact]:
+    """Insert or replace the records of these contacts; gives those that end with this save."""
+    ended: list[Contact] = []
     for contact in contacts:
         row = session.get(ContactRow, contact.id)
         if row is None:
             row = ContactRow(id=contact.id, caller_index="", caller="", caller_name="")
             session.add(row)
+        if contact.ended_at and row.ended_at is None:
+            ended.append(contact)
         # Sealing is not deterministic: an unchanged number is not sealed anew.
         if row.caller_index != sealer.index(contact.caller):
             row.caller, row.caller_index = sealer.seal(contact.caller), sealer.index(contact.caller)
@@ -42,6 +45,7 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> None:
             "finished": contact.finished,
             "resume": contact.resume,
         }
+    return ended
 
 
 def load(session: Session, sealer: Sealer, contact_id: str) -> Contact | None:

@@ -84,6 +84,19 @@ class ComplaintRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     crm_reference: Mapped[str | None] = mapped_column(String(255))
     filed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    verdict: Mapped[str | None] = mapped_column(String(16))  # unfounded, ordinary, serious (R13-R15)
+
+
+class ComplaintEventRow(Base):
+    """One step of a case, with who and when (R16): the handling form 《投诉处理表》 is its events in order."""
+
+    __tablename__ = "complaint_events"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    complaint: Mapped[str] = mapped_column(String(20), ForeignKey("complaints.number"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(16))  # verify, solve, inform, close
+    note: Mapped[str] = mapped_column(Text)
 
 
 class ComplaintCounterRow(Base):
@@ -116,15 +129,17 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(String(200), unique=True)
+    channel: Mapped[str] = mapped_column(String(40))  # the worker that delivers it, in order of id
     topic: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(String(150))  # the complaint's number, read anew at delivery
+    subject: Mapped[str] = mapped_column(String(150))  # the complaint's number, read anew at delivery; the contact's id
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)  # what isn't read anew; nobody's whole number or name
     state: Mapped[str] = mapped_column(String(12))  # pending, done, rejected
     attempts: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(Text)
-    __table_args__ = (Index(None, "state", "next_attempt_at"),)
+    __table_args__ = (Index(None, "channel", "state", "next_attempt_at"),)
 
 
 class SpoolImportRow(Base):
@@ -134,3 +149,79 @@ class SpoolImportRow(Base):
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     contact: Mapped[str] = mapped_column(String(150), ForeignKey("contacts.id"))
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CallbackRow(Base):
+    """A call we promised. The row is the truth for what is due; ``key`` makes the same promise given twice one row."""
+
+    __tablename__ = "callbacks"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    reason: Mapped[str] = mapped_column(String(16))  # requested, abandoned, follow_up
+    contact: Mapped[str | None] = mapped_column(String(150), index=True)  # the call it came from
+    complaint: Mapped[str | None] = mapped_column(String(20))
+    line: Mapped[str | None] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(8))
+    number: Mapped[str] = mapped_column(Text)  # sealed E.164
+    number_index: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(12))  # due, claimed, dialling, done, failed, cancelled, expired
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer)
+    owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    channel_id: Mapped[str | None] = mapped_column(String(80))  # of the attempt that is dialling
+    last_result: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    created_by: Mapped[str] = mapped_column(String(64))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    __table_args__ = (Index(None, "state", "due_at"), Index(None, "number_index", "state"))
+
+
+class CallbackAttemptRow(Base):
+    """One dial, written before Asterisk is asked for it."""
+
+    __tablename__ = "callback_attempts"
+    channel_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    callback: Mapped[str] = mapped_column(String(36), ForeignKey("callbacks.id"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    dialled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    result: Mapped[str | None] = mapped_column(String(40))
+
+
+class UserRow(Base):
+    """A personal account of the console (R61)."""
+
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16))  # agent, supervisor, manager, administrator
+    language: Mapped[str] = mapped_column(String(8))
+    must_change: Mapped[bool]
+    disabled: Mapped[bool]
+    failed_logins: Mapped[int] = mapped_column(Integer)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SessionRow(Base):
+    """Somebody is logged in. Only the hash of the cookie's token is kept."""
+
+    __tablename__ = "sessions"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user: Mapped[str] = mapped_column(String(64), ForeignKey("users.name"))
+    csrf: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Base):
+    """Who did or saw what (R60, R61)."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(150))

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from support.house import Inside, inside
 
 from ami_bridge import facts as a
@@ -114,3 +116,26 @@ async def test_what_asterisk_and_the_session_say_is_one_contact(house: Inside) -
     contact = house.tracker.get("7.1")
     assert contact is not None
     assert (contact.started_at, contact.served_by, contact.caller) == (NOW, "flow", "+8613800138000")
+
+
+async def test_what_follows_from_an_end_is_stored_with_it_or_not_at_all(house: Inside) -> None:
+    seen: list[str] = []
+    refuse = [True]
+
+    def consequence(session: Session, contact: Contact) -> None:
+        if refuse[0]:
+            raise OperationalError("no", {}, Exception("disk full"))
+        seen.append(contact.id)
+
+    tracker = Tracker(house.database, house.sealer, consequences=[consequence])
+    tracker.apply(arrived())
+    await tracker.flush()
+    tracker.apply(a.CallEnded(NOW, "7.1", "7.1", 16))
+    with pytest.raises(StoreError):
+        await tracker.flush()
+    assert (await stored(house)).ended_at is None
+    refuse[0] = False
+    await tracker.flush()
+    tracker.apply(NodeEntered(NOW, "7.1", "late"))
+    await tracker.flush()
+    assert seen == ["7.1"]

@@ -13,6 +13,50 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("action", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=150), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_at"), ["at"], unique=False)
+
+    op.create_table(
+        "callbacks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("contact", sa.String(length=150), nullable=True),
+        sa.Column("complaint", sa.String(length=20), nullable=True),
+        sa.Column("line", sa.String(length=32), nullable=True),
+        sa.Column("queue", sa.String(length=32), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("number_index", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("channel_id", sa.String(length=80), nullable=True),
+        sa.Column("last_result", sa.String(length=40), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.String(length=64), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_callbacks")),
+        sa.UniqueConstraint("key", name=op.f("uq_callbacks_key")),
+    )
+    with op.batch_alter_table("callbacks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_callbacks_contact"), ["contact"], unique=False)
+        batch_op.create_index(batch_op.f("ix_callbacks_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_callbacks_number_index_state"), ["number_index", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_callbacks_state_due_at"), ["state", "due_at"], unique=False)
+
+    op.create_table(
         "complaint_counters",
         sa.Column("day", sa.String(length=8), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
@@ -35,6 +79,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("crm_reference", sa.String(length=255), nullable=True),
         sa.Column("filed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verdict", sa.String(length=16), nullable=True),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_complaints")),
         sa.UniqueConstraint("key", name=op.f("uq_complaints_key")),
     )
@@ -95,8 +140,10 @@ def upgrade() -> None:
         "outbox",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("topic", sa.String(length=40), nullable=False),
         sa.Column("subject", sa.String(length=150), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -107,8 +154,58 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_outbox_key")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_outbox_state_next_attempt_at"), ["state", "next_attempt_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outbox_channel_state_next_attempt_at"), ["channel", "state", "next_attempt_at"], unique=False)
 
+    op.create_table(
+        "users",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("must_change", sa.Boolean(), nullable=False),
+        sa.Column("disabled", sa.Boolean(), nullable=False),
+        sa.Column("failed_logins", sa.Integer(), nullable=False),
+        sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
+    )
+    op.create_table(
+        "callback_attempts",
+        sa.Column("channel_id", sa.String(length=80), nullable=False),
+        sa.Column("callback", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("dialled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result", sa.String(length=40), nullable=True),
+        sa.ForeignKeyConstraint(["callback"], ["callbacks.id"], name=op.f("fk_callback_attempts_callback")),
+        sa.PrimaryKeyConstraint("channel_id", name=op.f("pk_callback_attempts")),
+    )
+    with op.batch_alter_table("callback_attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_callback_attempts_callback"), ["callback"], unique=False)
+
+    op.create_table(
+        "complaint_events",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("complaint", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["complaint"], ["complaints.number"], name=op.f("fk_complaint_events_complaint")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint_events")),
+    )
+    with op.batch_alter_table("complaint_events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_complaint_events_complaint"), ["complaint"], unique=False)
+
+    op.create_table(
+        "sessions",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("user", sa.String(length=64), nullable=False),
+        sa.Column("csrf", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["user"], ["users.name"], name=op.f("fk_sessions_user")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
+    )
     op.create_table(
         "spool_imports",
         sa.Column("id", sa.String(length=200), nullable=False),
@@ -121,8 +218,18 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("spool_imports")
+    op.drop_table("sessions")
+    with op.batch_alter_table("complaint_events", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_complaint_events_complaint"))
+
+    op.drop_table("complaint_events")
+    with op.batch_alter_table("callback_attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_callback_attempts_callback"))
+
+    op.drop_table("callback_attempts")
+    op.drop_table("users")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_state_next_attempt_at"))
+        batch_op.drop_index(batch_op.f("ix_outbox_channel_state_next_attempt_at"))
 
     op.drop_table("outbox")
     with op.batch_alter_table("messages", schema=None) as batch_op:
@@ -144,3 +251,14 @@ def downgrade() -> None:
 
     op.drop_table("complaints")
     op.drop_table("complaint_counters")
+    with op.batch_alter_table("callbacks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_callbacks_state_due_at"))
+        batch_op.drop_index(batch_op.f("ix_callbacks_number_index_state"))
+        batch_op.drop_index(batch_op.f("ix_callbacks_created_at"))
+        batch_op.drop_index(batch_op.f("ix_callbacks_contact"))
+
+    op.drop_table("callbacks")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_at"))
+
+    op.drop_table("audit")
