@@ -128,7 +128,7 @@ async def _start_sipp(script: CallScript, call_id: str, sip_port: int, rtp_port:
     # SIPp binds media ports, used or not, and from its own default on it finds room for about fifty calls.
     command += ["-mp", str(free_udp_port(_ADDRESS))]
     command += ["-trace_logs", "-log_file", str(place / _LOG), "-trace_err", "-error_file", str(place / _ERRORS)]
-    command += ["-key", "from_header", script.from_header or _from_header(script)]
+    command += ["-key", "from_header", from_header(script)]
     if script.headers:
         command += ["-key", "more_headers", "\r\n".join(script.headers)]
     try:
@@ -148,8 +148,13 @@ async def _answer(sipp: Child, place: Path) -> int | None:
         await asyncio.sleep(_POLL_S)
 
 
-def _from_header(script: CallScript) -> str:
-    """RFC 3261 section 25.1: in a quoted string a quote and a backslash are escaped, in a URI what is reserved."""
+def from_header(script: CallScript) -> str:
+    """Who the caller says he is, without the tag.
+
+    RFC 3261 section 25.1: in a quoted string a quote and a backslash are escaped, in a URI what is reserved.
+    """
+    if script.from_header is not None:
+        return script.from_header
     uri = f"<sip:{quote(script.caller, safe='+*#')}@{_ADDRESS}>"
     if script.caller_name is None:
         return uri

@@ -132,7 +132,7 @@ class Ivrd:
         """Every call placed must have left a whole service record: ended, self-served, with its key."""
         deadline = asyncio.get_running_loop().time() + _RECORDS_DEADLINE_S
         while True:
-            found, whole = await asyncio.to_thread(_records, self.stage.system.settings.store_url, tag)
+            found, whole = await asyncio.to_thread(records_of, self.stage.system.settings.store_url, tag)
             if found == whole == calls:
                 return ()
             if asyncio.get_running_loop().time() > deadline:
@@ -150,7 +150,7 @@ def all_ways(stage: Stage) -> list[Way]:
     ]
 
 
-def _records(url: str, tag: str) -> tuple[int, int]:
+def records_of(url: str, tag: str) -> tuple[int, int]:
     """How many calls with this tag there are in the store, and how many are whole."""
     database = Database(url)
     query = select(ContactRow.outcome, ContactRow.ended_at, ContactRow.path).where(ContactRow.sip_call_id.startswith(f"{tag}-"))
