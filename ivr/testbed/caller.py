@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import random
 import re
 import tempfile
 import uuid
@@ -28,6 +30,8 @@ _POLL_S = 0.02
 # What SIPp may take beyond the call itself: retransmissions of a BYE nobody answers, its own start.
 _SIPP_MARGIN_S = 20.0
 _VOICE_PITCH_HZ = 190.0
+_MEDIA_PORTS = 6000  # below the hotline's own
+_numbers = itertools.count(random.randrange(1000))  # two processes that call shall not begin at the same port
 _REFUSED = re.compile(r"received 'SIP/2\.0 (?P<code>[3-6][0-9]{2}) ")
 _NO_ANSWER = "retransmission timeout"  # not even 100 Trying: what we sent was dropped
 _MEDIA = re.compile(rf"^{scenario.ANSWERED} (?P<port>[0-9]+)", re.MULTILINE)
@@ -125,8 +129,8 @@ async def _start_sipp(script: CallScript, call_id: str, sip_port: int, rtp_port:
     (place / "call.xml").write_text(text, encoding="ascii")
     command = ["sipp", f"{_ADDRESS}:{sip_port}", "-sf", str(place / "call.xml"), "-s", script.number]
     command += ["-i", _ADDRESS, "-p", str(free_udp_port(_ADDRESS)), "-m", "1", "-nostdin", "-cid_str", call_id]
-    # SIPp binds media ports, used or not, and from its own default on it finds room for about fifty calls.
-    command += ["-mp", str(free_udp_port(_ADDRESS))]
+    # SIPp binds four media ports, used or not, and from its own default on it finds room for about fifty calls.
+    command += ["-mp", str(_MEDIA_PORTS + 4 * (next(_numbers) % 1000))]
     command += ["-trace_logs", "-log_file", str(place / _LOG), "-trace_err", "-error_file", str(place / _ERRORS)]
     command += ["-key", "from_header", from_header(script)]
     if script.headers:
