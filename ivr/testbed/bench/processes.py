@@ -37,11 +37,11 @@ def process_seconds(stat: str, ticks: int = _TICKS) -> float:
 
 def machine_seconds(stat: str, ticks: int = _TICKS) -> MachineTime:
     """The machine's CPU time from the text of ``/proc/stat``. Raises ValueError for anything else."""
-    name, *values = stat.partition("\n")[0].split()
-    if name != "cpu" or len(values) < 8:
+    fields = stat.partition("\n")[0].split()
+    if len(fields) < 9 or fields[0] != "cpu":
         raise ValueError(f"this is no /proc/stat: {stat[:60]!r}")
     # user, nice, system, idle, iowait, irq, softirq, steal; guest time is in user already
-    times = [int(value) for value in values[:8]]
+    times = [int(value) for value in fields[1:9]]
     return MachineTime((sum(times) - times[3] - times[4]) / ticks, sum(times) / ticks)
 
 
