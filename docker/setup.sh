@@ -103,22 +103,41 @@ install_packages() {
 
 # ---------------------------------------------------------------------------------------------------- environment
 
+pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+
+# What the lock no longer names goes: otherwise something might work here alone.
+remove_strays() {
+    names='s/==.*//; y/ABCDEFGHIJKLMNOPQRSTUVWXYZ_./abcdefghijklmnopqrstuvwxyz--/'
+    locked=" $(grep -E '^[A-Za-z0-9._-]+==' requirements.lock | sed "$names" | tr '\n' ' ')"
+    strays=
+    for package in $(pip list --format=freeze --exclude-editable --exclude pip 2>/dev/null | sed "$names"); do
+        case $locked in *" $package "*) ;; *) strays="$strays $package" ;; esac
+    done
+    [ -z "$strays" ] || pip uninstall -y $strays
+}
+
+install_locked() {
+    pip install --progress-bar off --require-hashes -r requirements.lock && remove_strays
+}
+
 set_up_environment() {
-    version=$("$python" -V)
-    lock="$version $HERE $(sha256sum <requirements.lock)"
+    base="$("$python" -V) $HERE"
+    lock=$(sha256sum <requirements.lock)
     project=$(sha256sum <pyproject.toml)
-    if [ "$(cat .venv/.lock-stamp 2>/dev/null)" != "$lock" ]; then
+    if [ "$(cat .venv/.base-stamp 2>/dev/null)" != "$base" ]; then
         with_progress "making the virtual environment .venv" "$python" -m venv --clear .venv ||
             show_log_and_fail "the virtual environment could not be made in $HERE/.venv"
-        with_progress "downloading the Python packages of requirements.lock (about 150 MB, half a minute or more)" \
-            .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
-            --require-hashes -r requirements.lock ||
+        printf '%s' "$base" >.venv/.base-stamp
+    fi
+    # A changed lock is installed in place: what runs out of this environment goes on.
+    if [ "$(cat .venv/.lock-stamp 2>/dev/null)" != "$lock" ]; then
+        with_progress "installing the Python packages of requirements.lock (the first time about 150 MB, half a minute)" \
+            install_locked ||
             show_log_and_fail "the Python packages can't be had; is PyPI (or the index pip is set to) reachable?"
         printf '%s' "$lock" >.venv/.lock-stamp
     fi
     if [ ! -x .venv/bin/ivrd ] || [ "$(cat .venv/.project-stamp 2>/dev/null)" != "$project" ]; then
-        with_progress "installing ivrd into .venv" \
-            .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . ||
+        with_progress "installing ivrd into .venv" pip install --no-deps --no-build-isolation -e . ||
             show_log_and_fail "ivrd could not be installed into .venv"
         printf '%s' "$project" >.venv/.project-stamp
     fi
