@@ -40,6 +40,8 @@ GAP_S = 0.05  # Read() waits this long for a key between two files
 SAMPLE_RATE = 8000
 # Less than this is a cough or the beep's echo, not a message.
 SHORTEST_RECORDING_S = 1.0
+# Asterisk cuts off the silence that ended a recording, but for its last second (res_agi.c, 1.02 s measured).
+KEPT_SILENCE_S = 1.1
 READ_ENDED = "${IVR_KEYS}"
 
 
@@ -184,5 +186,7 @@ class Player:
 
 
 def _recorded(reply: Reply, reference: str) -> Recorded | None:
+    """None where the caller has said too little; a recording that silence ended is one second longer than what he said."""
     seconds = (reply.end_position or 0) / SAMPLE_RATE
-    return Recorded(reference, round(seconds, 1)) if seconds >= SHORTEST_RECORDING_S else None
+    said = seconds - KEPT_SILENCE_S if reply.note == "timeout" else seconds
+    return Recorded(reference, round(seconds, 1)) if said >= SHORTEST_RECORDING_S else None
