@@ -18,6 +18,8 @@ HOUSES: Mapping[str, Setup] = {
             "complaint": Team("chatty", 8),
         }
     ),
+    # Agents enough for everybody who claims to be somebody.
+    "strangers": Setup({"hr": Team("brisk", 16)}),
     # One phone that nobody picks up (HR, courses), phones that can't be reached (products), one that isn't picked up before the
     # caller has waited enough (complaints).
     "unanswered": Setup(

@@ -1,0 +1,70 @@
+"""Whom a queue refuses, or who waits in vain, is offered to leave a message, and the record says why nobody answered (R2, R6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from acceptance.hearing import was_heard
+from acceptance.stage import Case, Stage
+
+# All are busy: 7 s; the message's prompt 4.5 s and the tone.
+MESSAGE = "w14t4#"
+# Four seconds to the queue.
+NOBODY_THERE = [
+    Case("product", "unanswered", f"3w4{MESSAGE}", expect="product"),
+    Case("operator", "unanswered", f"0w4{MESSAGE}", expect="product"),
+]
+# One phone, which rings; the first caller waits 14 s in the course's queue, which takes one at a time.
+FIRST = Case("first", "unanswered", f"2w1 1w19{MESSAGE}", after_s=1.0)
+SECOND = Case("second", "unanswered", f"2w1 1w5{MESSAGE}", after_s=6.0)
+# One phone of HR's rings for the caller of test_hang_up_anywhere, who hangs up after 21 s.
+BEHIND = Case("behind", "unanswered", "1w9h", after_s=5.0)
+
+
+@pytest.mark.parametrize("case", NOBODY_THERE, ids=str)
+async def test_where_no_phone_can_be_reached_a_message_is_taken(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
+    visit = call.visit
+    assert (visit["queue"], visit["outcome"], visit["agent"]) == (case.expect, "join_empty", None)
+    assert call.nodes[-1] == "goodbye"
+    assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
+    assert was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
+
+
+@pytest.mark.parametrize("case", [FIRST], ids=str)
+async def test_who_waits_in_vain_is_offered_a_message(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
+    visit = call.visit
+    assert (visit["queue"], visit["outcome"], visit["ended_by"]) == ("course", "flow_timeout", None)
+    assert 13.0 <= visit["wait"] <= 16.0
+    assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
+    assert was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
+
+
+@pytest.mark.parametrize("case", [SECOND], ids=str)
+async def test_a_full_queue_takes_nobody_in_and_offers_a_message(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
+    visit = call.visit
+    assert (visit["queue"], visit["outcome"]) == ("course", "full")
+    assert visit["wait"] == 0.0
+    assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
+
+
+@pytest.mark.parametrize("case", [BEHIND], ids=str)
+async def test_who_hangs_up_behind_somebody_else_has_only_waited(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
+    visit = call.visit
+    assert (visit["queue"], visit["outcome"], visit["ring"]) == ("hr", "abandoned_wait", None)
+    assert 3.0 <= visit["wait"] <= 7.0
+    assert call.record["outcome"] == "abandoned_queue"
+    assert call.record["abandoned_at_node"] is None
+
+
+NOTHING_SAID = Case("nothing-said", "unanswered", "3")
+
+
+@pytest.mark.parametrize("case", [NOTHING_SAID], ids=str)
+async def test_who_is_refused_and_says_nothing_was_turned_away(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
+    assert call.visit["outcome"] == "join_empty"
+    assert (call.record["outcome"], call.record["message"]) == ("rejected_capacity", False)
