@@ -26,7 +26,7 @@ from ivr.outbox import Outbox
 from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
 from ivr.session import House, Session
-from ivr.settings import Settings, SettingsError
+from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
@@ -40,7 +40,6 @@ OLDEST_ASTERISK = 20
 ASTERISK_START_WAIT_S = 15.0
 # Less than this and recordings will soon fail: a start is refused, and /readyz complains.
 LEAST_FREE_BYTES = 50 * 1024 * 1024
-DATA_KEY = "data_key"  # the name of the secret that callers' numbers are sealed with
 
 
 class StartError(Exception):

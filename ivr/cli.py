@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -12,15 +11,12 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.orm import Session
 
-from ivr import cli_asterisk, cli_flow, cli_prompts, log
-from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
-from ivr.settings import Settings
+from ivr import cli_asterisk, cli_flow, cli_prompts, cli_report, log
+from ivr.cli_common import ConfigOption, JsonOption, fail, read_store, settings_from
 from ivr.store import complaints as complaint_store
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
-from ivr.store.sealing import SealBrokenError, Sealer
 from ivr.views import complaint_as_json, contact_as_json
 
 T = TypeVar("T")
@@ -35,6 +31,9 @@ app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_asterisk.app, name="asterisk")
 app.add_typer(database, name="db")
+
+app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")(cli_report.report)
+app.command(epilog="Example: ivrd replay abandon.ami --json")(cli_report.replay)
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 
@@ -87,7 +86,7 @@ def calls_list(
     """The newest calls first."""
     settings = settings_from(config)
     start = since.replace(tzinfo=settings.zone) if since else None
-    found = _read(
+    found = read_store(
         settings,
         lambda session, sealer: contact_store.latest(session, sealer, limit=limit, line=line, outcome=outcome, since=start),
     )
@@ -120,7 +119,7 @@ def calls_show(
 ) -> None:
     """One call's whole service record."""
     settings = settings_from(config)
-    contact = _read(
+    contact = read_store(
         settings,
         lambda session, sealer: contact_store.load(session, sealer, call_id) or contact_store.by_sip_call_id(session, sealer, call_id),
     )
@@ -138,7 +137,7 @@ def complaints_list(
 ) -> None:
     """The newest complaints first."""
     settings = settings_from(config)
-    found = _read(settings, lambda session, sealer: complaint_store.latest(session, sealer, limit, state=state))
+    found = read_store(settings, lambda session, sealer: complaint_store.latest(session, sealer, limit, state=state))
     records = [complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)) for complaint in found]
     if as_json:
         _print_json(records)
@@ -165,7 +164,7 @@ def complaints_show(
 ) -> None:
     """One complaint, with where its recording lies."""
     settings = settings_from(config)
-    complaint = _read(settings, lambda session, sealer: complaint_store.by_number(session, sealer, number.upper()))
+    complaint = read_store(settings, lambda session, sealer: complaint_store.by_number(session, sealer, number.upper()))
     if complaint is None:
         fail(f"there is no complaint {number}")
     _print_record(complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)), as_json)
@@ -183,19 +182,6 @@ def database_upgrade(config: ConfigOption = None) -> None:
     finally:
         store.close()
     typer.echo("the schema was brought up to date" if changed else "the schema is up to date")
-
-
-def _read(settings: Settings, work: Callable[[Session, Sealer], T]) -> T:
-    if settings.store.url is None and not settings.paths.database.exists():
-        fail(f"{settings.paths.database}: there is no database yet; start `ivrd run` first, or set STATE to where it runs")
-    store = Database(settings.store_url)
-    sealer = Sealer(settings.paths.secret("data_key"))
-    try:
-        return store.read_now(lambda session: work(session, sealer))
-    except (StoreError, SealBrokenError) as error:
-        fail(str(error))
-    finally:
-        store.close()
 
 
 def _print_json(value: Any) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
+from sqlalchemy.orm import Session
 
-from ivr.settings import Settings, SettingsError, load
+from ivr.settings import DATA_KEY, Settings, SettingsError, load
+from ivr.store.database import Database, StoreError
+from ivr.store.sealing import SealBrokenError, Sealer
+
+T = TypeVar("T")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file (TOML).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
@@ -19,6 +25,20 @@ def settings_from(config: Path | None) -> Settings:
         return load(config)
     except SettingsError as error:
         fail(*error.problems)
+
+
+def read_store(settings: Settings, work: Callable[[Session, Sealer], T]) -> T:
+    """Run ``work`` on the database of these settings, or exit 1 with a sentence."""
+    if settings.store.url is None and not settings.paths.database.exists():
+        fail(f"{settings.paths.database}: there is no database yet; start `ivrd run` first, or set STATE to where it runs")
+    store = Database(settings.store_url)
+    sealer = Sealer(settings.paths.secret(DATA_KEY))
+    try:
+        return store.read_now(lambda session: work(session, sealer))
+    except (StoreError, SealBrokenError) as error:
+        fail(str(error))
+    finally:
+        store.close()
 
 
 def fail(*sentences: str) -> NoReturn:

@@ -21,6 +21,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 # What may name a queue, a line or a phone: these words reach dialplan files and AGI arguments.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,10}$")]
+DATA_KEY = "data_key"  # the secret that callers' numbers and names are sealed with
 ENVIRONMENT_PREFIX = "IVRD_"
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config" / "ivrd.toml"
 

@@ -69,6 +69,11 @@ def complaint_as_json(complaint: Complaint, zone: ZoneInfo, recordings: str) -> 
     }
 
 
+def spreadsheet_safe(value: object) -> object:
+    """A text that a spreadsheet would take for a formula, made text again."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
 def _abandoned_at(contact: Contact) -> str | None:
     if contact.outcome and contact.outcome.value == "abandoned_ivr":
         return contact.path[-1].node if contact.path else None

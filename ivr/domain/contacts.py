@@ -54,6 +54,7 @@ class Visit:
     rings: list[Ring] = field(default_factory=list)
     picked_up_at: datetime | None = None
     answered_at: datetime | None = None
+    unanswered_at: datetime | None = None  # Asterisk's word that nobody answered: any of ten reasons
     left_at: datetime | None = None
     agent: str | None = None
     agent_call: str | None = None

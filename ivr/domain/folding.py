@@ -17,6 +17,8 @@ from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 SAME_MOMENT = timedelta(seconds=2)
 # A caller's hang-up cancels the ringing first, and then he leaves the queue: a ring that ended this shortly before was his to hear.
 JUST_BEFORE = timedelta(seconds=0.5)
+# When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
+ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
 # QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
 HUNG_UP = "HANGUP"  # our dialplan's own word, from its h extension
 _BY_QUEUE_STATUS = {
@@ -116,6 +118,7 @@ def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
 
 
 def _joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
+    contact.call = contact.call or fact.call
     visit = contact.open_visit
     if visit and visit.queue == fact.queue and visit.joined_at == fact.at:
         return
@@ -166,8 +169,9 @@ def _talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     if visit is None:
         return
     ended_at = visit.talk_ended_at or fact.at
-    if visit.ended_by is None or fact.at - ended_at <= SAME_MOMENT:
+    if fact.at - ended_at <= SAME_MOMENT:
         visit.ended_by = fact.ended_by.value
+    visit.ended_by = visit.ended_by or asterisk.EndedBy.TRANSFER.value
     visit.talk_ended_at = ended_at
 
 
@@ -182,20 +186,32 @@ def _left(contact: Contact, fact: asterisk.CallerLeftQueue) -> None:
         visit.left_at = visit.left_at or fact.at
 
 
+def _unanswered(contact: Contact, fact: asterisk.LeftUnanswered) -> None:
+    if visit := contact.open_visit:
+        visit.unanswered_at = visit.unanswered_at or fact.at
+
+
 def _exited(contact: Contact, fact: asterisk.QueueExited) -> None:
     """The dialplan's word after Queue(): the authority on why nobody answered."""
-    visit = contact.open_visit
+    visit = contact.open_visit or _taken_for_abandoned(contact, fact)
     if visit and visit.queue == fact.queue:
         visit.left_at = visit.left_at or fact.at
         if fact.status == HUNG_UP:
-            return  # the hang-up itself closes the visit, and knows whether a phone rang
-        if fact.status:
+            visit.outcome = _abandoned(visit, visit.left_at)
+        elif fact.status:
             visit.outcome = _BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
         elif contact.ended_at is None:
             visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
     elif fact.status in ("FULL", "JOINEMPTY", "JOINUNAVAIL"):  # refused at the door: Asterisk sends no event of its own
         refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=_BY_QUEUE_STATUS[fact.status])
         contact.visits.append(refused)
+
+
+def _taken_for_abandoned(contact: Contact, fact: asterisk.QueueExited) -> Visit | None:
+    """The visit that the session's word of the end closed before Asterisk's word of the queue came."""
+    last = contact.visits[-1] if contact.visits else None
+    abandoned = last and last.outcome in (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
+    return last if abandoned and fact.status in ("TIMEOUT", "LEAVEEMPTY", "LEAVEUNAVAIL", "WITHDRAW") else None
 
 
 def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
@@ -216,11 +232,10 @@ def _end(contact: Contact, at: datetime) -> None:
         contact.ended_at = at
     for visit in contact.visits:
         if visit.open:
+            visit.outcome = _why_left(visit, at)
             visit.left_at = visit.left_at or at
-            ringing = _rang_when_he_left(visit, visit.left_at) or visit.picked_up_at is not None
             for ring in visit.rings:
                 ring.ended_at = ring.ended_at or at
-            visit.outcome = VisitOutcome.ABANDONED_RING if ringing else VisitOutcome.ABANDONED_WAIT
         elif visit.talking:
             visit.talk_ended_at = at
             visit.ended_by = visit.ended_by or "caller"
@@ -228,8 +243,18 @@ def _end(contact: Contact, at: datetime) -> None:
             visit.ended_by = visit.ended_by or "agent"  # his leg went first, and AgentComplete was missed
 
 
-def _rang_when_he_left(visit: Visit, left_at: datetime) -> bool:
-    return any(ring.ended_at is None or left_at - ring.ended_at <= JUST_BEFORE for ring in visit.rings)
+def _why_left(visit: Visit, hung_up_at: datetime) -> VisitOutcome:
+    """A visit nobody answered, whose end no dialplan told: read from what came before the caller's hang-up."""
+    if visit.left_at and visit.unanswered_at is None and visit.picked_up_at is None:
+        return VisitOutcome.FLOW_KEY  # the one way out that Asterisk doesn't call an abandonment
+    if visit.unanswered_at and hung_up_at - visit.unanswered_at > ABANDON_TO_HANG_UP:
+        return VisitOutcome.FLOW_TIMEOUT  # he lived on after the queue
+    return _abandoned(visit, visit.left_at or hung_up_at)
+
+
+def _abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
+    rang = any(ring.ended_at is None or left_at - ring.ended_at <= JUST_BEFORE for ring in visit.rings)
+    return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at is not None else VisitOutcome.ABANDONED_WAIT
 
 
 def close_uncertain(contact: Contact, at: datetime) -> None:
@@ -250,6 +275,7 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     asterisk.AgentAnswered: _answered,
     asterisk.TalkEnded: _talk_ended,
     asterisk.CallerLeftQueue: _left,
+    asterisk.LeftUnanswered: _unanswered,
     asterisk.QueueExited: _exited,
     asterisk.CallEnded: _call_ended,
     session.CallTaken: _taken,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.store.schema import ContactRow
 from ivr.store.sealing import Sealer
+
+LONGEST_CALL = timedelta(hours=4)  # hotline.longest_call_s can't be set beyond it
 
 
 def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[Contact]:
@@ -85,6 +87,12 @@ def latest(
     return [_contact(row, sealer) for row in session.scalars(query)]
 
 
+def with_visits_between(session: Session, sealer: Sealer, start: datetime, end: datetime) -> list[Contact]:
+    """Contacts that may have entered a queue in [start, end): those that began then or up to LONGEST_CALL earlier."""
+    query = select(ContactRow).where(ContactRow.started_at >= start - LONGEST_CALL, ContactRow.started_at < end)
+    return [_contact(row, sealer) for row in session.scalars(query.order_by(ContactRow.started_at))]
+
+
 def by_sip_call_id(session: Session, sealer: Sealer, sip_call_id: str) -> Contact | None:
     """The contact of one SIP call, by its Call-ID header."""
     row = session.scalars(select(ContactRow).where(ContactRow.sip_call_id == sip_call_id).limit(1)).first()
@@ -119,7 +127,7 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
     )
 
 
-_VISIT_TIMES = ("joined_at", "picked_up_at", "answered_at", "left_at", "talk_ended_at")
+_VISIT_TIMES = ("joined_at", "picked_up_at", "answered_at", "unanswered_at", "left_at", "talk_ended_at")
 _VISIT_TEXTS = ("queue", "agent", "agent_call", "ended_by", "uncertain")
 
 

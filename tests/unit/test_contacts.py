@@ -39,6 +39,10 @@ UNANSWERED = a.LeftUnanswered(at(40), C, CALL, "hr")
 GONE = a.CallEnded(at(60), C, CALL, 16)
 
 
+CANCELLED = a.AgentRingEnded(at(59.9), C, CALL, LEG, "CANCEL")
+GIVES_UP = (a.LeftUnanswered(at(59.999), C, CALL, "hr"), a.CallerLeftQueue(at(59.9995), C, CALL, "hr"))
+
+
 def complete(by: a.EndedBy, when: float = 43) -> a.TalkEnded:
     return a.TalkEnded(at(when), C, CALL, "hr", "Li Na", by)
 
@@ -78,7 +82,11 @@ def test_the_late_agentcomplete_after_a_redirect_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("facts", "outcome", "of_contact"),
     [
-        ((JOIN, UNANSWERED, LEFT, GONE), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
+        ((JOIN, *GIVES_UP, GONE), VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
+        ((JOIN, RANG, CANCELLED, *GIVES_UP, GONE), VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),
+        # Without our dialplan's word: he lived on after the queue; he left it and nothing calls it an abandonment.
+        ((JOIN, UNANSWERED, LEFT, GONE), VisitOutcome.FLOW_TIMEOUT, ContactOutcome.ABANDONED_QUEUE),
+        ((JOIN, LEFT, GONE), VisitOutcome.FLOW_KEY, ContactOutcome.ABANDONED_QUEUE),
         ((JOIN, RANG, GONE), VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),
         # The order of a real hang-up while a phone rings: the ring is cancelled first.
         (

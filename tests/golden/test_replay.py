@@ -1,0 +1,62 @@
+"""Recorded streams of a real Asterisk, replayed: every visit ends as it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ivr.cli import app
+from ivr.replaying import replay
+
+CAPTURES = Path(__file__).parent / "captures"
+
+
+@pytest.mark.parametrize(
+    ("capture", "visits", "outcome"),
+    [
+        ("answered_caller_hangs", [("q1", "answered", 2.0, 2.0, 6.0, "Agent One", "caller")], "answered"),
+        ("abandon", [("q2", "abandoned_ring", 5.0, 1.0, None, None, None)], "abandoned_ring"),
+        ("timeout", [("q2", "flow_timeout", 3.0, 3.0, None, None, None)], "abandoned_queue"),
+        ("exitkey", [("q2", "flow_key", 2.2, 2.2, None, None, None)], "abandoned_queue"),
+        ("joinempty", [("q3", "join_empty", 0.0, None, None, None, None)], "rejected_capacity"),
+        ("redirect_caller", [("q1", "answered", 2.0, 2.0, 3.0, "Agent One", "transfer")], "answered"),
+    ],
+)
+def test_a_capture_tells_what_happened(capture: str, visits: list[tuple[Any, ...]], outcome: str) -> None:
+    result = CliRunner().invoke(app, ["replay", str(CAPTURES / f"{capture}.ami"), "--json"])
+    told = json.loads(result.stdout)
+    keys = ("queue", "outcome", "wait", "ring", "talk", "agent", "ended_by")
+    assert [tuple(visit[key] for key in keys) for visit in told["visits"]] == visits
+    assert [contact["outcome"] for contact in told["contacts"]] == [outcome]
+
+
+@pytest.mark.parametrize("capture", ["asyncagi", "members", "snapshot_midcall", "injected_callerid"])
+def test_a_capture_without_callers_in_queues_tells_of_none(capture: str) -> None:
+    assert replay([CAPTURES / f"{capture}.ami"]).contacts == []
+
+
+def test_forged_events_are_told_of() -> None:
+    assert replay([CAPTURES / "injected_callerid.ami"]).warnings
+
+
+def test_asterisks_stop_is_a_gap() -> None:
+    (gap,) = replay([CAPTURES / "core_stop_now.ami"]).gaps
+    assert "nobody's doing" in gap["why"]
+
+
+def test_a_stopped_asterisk_and_an_absent_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["replay", str(tmp_path / "absent.ami")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "can't be read" in result.stderr
+
+
+def test_any_bytes_are_replayed_to_nothing_or_to_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "x.ami"
+    file.write_bytes(b"\x00\xff" * 300_000)
+    result = CliRunner().invoke(app, ["replay", str(file)])
+    assert result.exit_code in (0, 1)
+    assert "Traceback" not in result.output

@@ -1,0 +1,122 @@
+"""Reports over stored contacts: rows by queue, line, agent and interval."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.house import new_database
+from typer.testing import CliRunner
+
+from ivr.cli import app
+from ivr.domain.contacts import Contact, Visit, VisitOutcome
+from ivr.settings import Settings
+from ivr.store import contacts
+from ivr.store.sealing import Sealer
+
+TEN = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
+
+
+def served(contact: str, minute: float, queue: str, line: str | None, wait: float, agent: str = "Li Na") -> Contact:
+    joined = TEN + timedelta(minutes=minute)
+    up = joined + timedelta(seconds=wait)
+    visit = Visit(queue, joined, picked_up_at=up, answered_at=up, agent=agent, talk_ended_at=up, outcome=VisitOutcome.ANSWERED)
+    return Contact(contact, joined, line=line, visits=[visit], ended_at=up)
+
+
+def gave_up(contact: str, minute: float, queue: str, wait: float) -> Contact:
+    joined = TEN + timedelta(minutes=minute)
+    left = joined + timedelta(seconds=wait)
+    return Contact(
+        contact, joined, line=queue, visits=[Visit(queue, joined, left_at=left, outcome=VisitOutcome.ABANDONED_WAIT)], ended_at=left
+    )
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("STATE", str(tmp_path))
+    store = new_database(tmp_path)
+    sealer = Sealer(Settings(state=tmp_path).paths.secret("data_key"))
+    day = [
+        served("1", 0, "hr", "hr", 2.5),
+        served("2", 5, "hr", "hr", 15, "Wang Wei"),
+        gave_up("3", 40, "hr", 30),
+        served("4", 70, "product", None, 60),
+        gave_up("5", 24 * 60, "hr", 9),  # tomorrow
+    ]
+    store.write_now(partial(contacts.save, sealer=sealer, contacts=day))
+    store.close()
+    return CliRunner()
+
+
+def report(runner: CliRunner, *words: str) -> list[dict[str, object]]:
+    period = ["--from", "2026-11-21T00:00", "--to", "2026-11-22T00:00"]
+    result = runner.invoke(app, ["report", *period, *words, "--format", "json"])
+    assert result.exit_code == 0, result.output
+    rows: list[dict[str, object]] = json.loads(result.stdout)["rows"]
+    return rows
+
+
+def test_r2_r4_by_queue_with_a_row_for_each(runner: CliRunner) -> None:
+    rows = {str(row["queue"]): row for row in report(runner)}
+    assert sorted(rows) == ["complaint", "course", "hr", "product"]
+    hr = rows["hr"]
+    assert (hr["offered"], hr["answered"], hr["lost"], hr["longest_wait"]) == (3, 2, 1, 30.0)
+    assert hr["answered_within"] == {"3": 1, "10": 1, "20": 2}
+    assert hr["abandon"] == {"abandon.queue": 0.3333, "abandon.raw": 0.3333, "loss": 0.3333}
+    assert rows["course"]["sl"] == {"sl.strict": None, "sl.inclusive": None}
+
+
+def test_by_line_and_by_agent(runner: CliRunner) -> None:
+    assert {row["line"]: row["offered"] for row in report(runner, "--by", "line") if row["offered"]} == {"hr": 3, "none": 1}
+    assert {row["agent"]: row["answered"] for row in report(runner, "--by", "agent")} == {"Li Na": 2, "Wang Wei": 1}
+
+
+def test_by_hour(runner: CliRunner) -> None:
+    rows = [row for row in report(runner, "--grain", "1h") if row["offered"]]
+    assert [(row["queue"], str(row["start"])[11:16], row["offered"]) for row in rows] == [("hr", "10:00", 3), ("product", "11:00", 1)]
+
+
+def test_another_zone_is_another_day(runner: CliRunner) -> None:
+    result = runner.invoke(
+        app, ["report", "--from", "2026-11-20T21:00", "--to", "2026-11-20T21:30", "--tz", "America/New_York", "--format", "json"]
+    )
+    rows = json.loads(result.stdout)["rows"]
+    assert {row["queue"]: row["offered"] for row in rows}["hr"] == 2
+
+
+def test_csv_has_one_column_for_each_figure(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["report", "--from", "2026-11-21", "--to", "2026-11-22", "--format", "csv"])
+    rows = {row["queue"]: row for row in csv.DictReader(io.StringIO(result.stdout))}
+    assert (rows["hr"]["loss"], rows["hr"]["sl.strict"], rows["hr"]["asa.mean"], rows["hr"]["answered_within.20"]) == (
+        "0.3333",
+        "0.6667",
+        "8.8",
+        "2",
+    )
+
+
+def test_the_table_is_for_people(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["report", "--from", "2026-11-21", "--to", "2026-11-22"], env={"COLUMNS": "160"})
+    assert "呼损率" in result.stdout
+    assert "33.3%" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--from", "yesterday"], "yesterday"),
+        (["--tz", "Mars/Base"], "Mars/Base"),
+        (["--from", "2026-11-22", "--to", "2026-11-21"], "before --to"),
+        (["--view", "sideways"], "sideways"),
+    ],
+)
+def test_what_cant_be_reported_is_a_sentence(runner: CliRunner, words: list[str], sentence: str) -> None:
+    result = runner.invoke(app, ["report", *words])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
