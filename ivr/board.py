@@ -1,0 +1,256 @@
+"""The live board: who waits, rings and talks now, who could answer, and today's figures so far, as one immutable snapshot.
+
+Fed on the event loop with the tracker's contacts and Asterisk's word of the agents; read by the console and the metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from ami_bridge import facts as asterisk
+from ivr.board_snapshot import LATE_AFTER_S, AgentStatus, BoardSnapshot, LostCaller, QueueNow, RunningCall, Stage
+from ivr.domain.contacts import Contact, ContactOutcome, Visit
+from ivr.domain.figures import QueueFigures, Thresholds, queue_figures
+from ivr.domain.intervals import Grain, floor
+from ivr.domain.numbers import masked
+
+# A contact's figures can still change this long after its end: the dialplan's word of a queue comes after the session's.
+SETTLE = timedelta(seconds=10)
+
+# AST_DEVICE_* of Asterisk's include/asterisk/devicestate.h. app_queue rings a phone whose state is unknown (0) like an idle one.
+_IDLE, _RINGING, _BUSY = frozenset({0, 1}), frozenset({6, 7}), frozenset({2, 3, 8})
+_LOST = frozenset({ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING, ContactOutcome.REJECTED_CAPACITY})
+
+
+class Board:
+    """``changed`` is set at every change; whoever waits for it clears it. ``on_settled`` is told once of each contact that ended."""
+
+    def __init__(
+        self,
+        queues: Sequence[str],
+        thresholds: Thresholds,
+        zone: ZoneInfo,
+        *,
+        on_settled: Callable[[Contact], None] = lambda _: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._thresholds = thresholds
+        self._zone = zone
+        self._on_settled = on_settled
+        self._clock = clock
+        self._version = 0
+        self._members: dict[tuple[str, str], AgentStatus] = {}
+        self._queues = list(queues)
+        self._link_lost_at: datetime | None = None
+        self._contacts: dict[str, Contact] = {}
+        self._begin_day(floor(clock(), Grain.DAY, zone))
+
+    def _begin_day(self, since: datetime) -> None:
+        self._since = since
+        nothing = queue_figures((), since, self._thresholds)
+        self._settled: dict[str, QueueFigures] = dict.fromkeys(self._queues, nothing)
+        self._settled_ids: set[str] = set()
+        self._settled_outcomes: Counter[ContactOutcome] = Counter()
+        self._lost: dict[str, LostCaller] = {}
+
+    def seed(self, contacts: Iterable[Contact]) -> None:
+        """At start: today's contacts from the store, the oldest first. What had ended already is not told to ``on_settled``."""
+        self._roll(self._clock())
+        ended = []
+        for contact in contacts:
+            self.contact_changed(contact)
+            if contact.ended_at:
+                ended.append(contact)
+        self._settle(ended)
+
+    def contact_changed(self, contact: Contact) -> None:
+        """The tracker folded something into this contact; the object is kept and read again at the next snapshot."""
+        if contact.id in self._settled_ids:
+            return
+        self._contacts[contact.id] = contact
+        self._note_lost(contact)
+        self._touch()
+
+    def apply(self, fact: asterisk.Fact) -> None:
+        """What Asterisk says of agents and of the link; other facts concern contacts and come through the tracker."""
+        match fact:
+            case asterisk.AgentStateReported(queue=queue, agent=agent, removed=True):
+                self._members.pop((queue, agent), None)
+            case asterisk.AgentStateReported(queue=queue, agent=agent, state=state, paused=paused):
+                self._members[queue, agent] = agent_status(state, paused)
+            case asterisk.LinkEstablished():
+                self._members.clear()  # the snapshot that follows names everybody who is still there
+                self._link_lost_at = None
+            case asterisk.LinkLost(at=at):
+                self._link_lost_at = self._link_lost_at or at
+            case _:
+                return
+        self._touch()
+
+    def snapshot(self) -> BoardSnapshot:
+        """The board as it is now."""
+        now = self._clock()
+        self._roll(now)
+        self.settle(now)
+        by_queue: dict[str, list[Visit]] = {name: [] for name in self._settled}
+        for contact in self._contacts.values():
+            for visit in contact.visits:
+                by_queue.setdefault(visit.queue, []).append(visit)
+        queues = tuple(self._queue_now(name, visits, now) for name, visits in by_queue.items())
+        running = [call for contact in self._contacts.values() if (call := _running(contact))]
+        recent = [contact for contact in self._contacts.values() if contact.started_at >= self._since]
+        outcomes = self._settled_outcomes + Counter(contact.outcome for contact in recent if contact.outcome)
+        return BoardSnapshot(
+            version=self._version,
+            at=now,
+            since=self._since,
+            queues=queues,
+            total=combined([queue.figures for queue in queues]),
+            running=tuple(sorted(running, key=lambda call: call.started_at)),
+            lost=tuple(sorted(self._lost.values(), key=lambda caller: caller.at, reverse=True)),
+            calls_today=self._settled_outcomes.total() + len(recent),
+            left_in_menu=outcomes[ContactOutcome.ABANDONED_IVR],
+            link_lost_at=self._link_lost_at,
+        )
+
+    def settle(self, now: datetime) -> None:
+        """Let go of contacts whose figures can't change any more: from now on they are counts."""
+        settled = [contact for contact in self._contacts.values() if contact.ended_at and now - contact.ended_at > SETTLE]
+        self._settle(settled)
+        for contact in settled:
+            self._on_settled(contact)
+
+    def _settle(self, contacts: Sequence[Contact]) -> None:
+        visits: dict[str, list[Visit]] = {}
+        for contact in contacts:
+            self._contacts.pop(contact.id, None)
+            self._settled_ids.add(contact.id)
+            if contact.outcome and contact.started_at >= self._since:
+                self._settled_outcomes[contact.outcome] += 1
+            for visit in contact.visits:
+                if visit.joined_at >= self._since:
+                    visits.setdefault(visit.queue, []).append(visit)
+        for queue, found in visits.items():
+            counted = queue_figures(found, self._clock(), self._thresholds)
+            so_far = self._settled.get(queue)
+            self._settled[queue] = combined([so_far, counted]) if so_far else counted
+
+    def _roll(self, now: datetime) -> None:
+        since = floor(now, Grain.DAY, self._zone)
+        if since > self._since:
+            self._begin_day(since)
+            self._touch()
+
+    def _touch(self) -> None:
+        self._version += 1
+        self.changed.set()
+
+    def _note_lost(self, contact: Contact) -> None:
+        """Whoever gave up is on the list until he is answered, on whatever line."""
+        key = contact.caller or contact.id
+        known = self._lost.get(key)
+        outcome = contact.outcome
+        if contact.answered_at:
+            if known and contact.answered_at > known.at:
+                del self._lost[key]
+            return
+        gone = outcome in _LOST and not contact.left_message and (contact.ended_at or contact.started_at) >= self._since
+        if outcome is None or not gone:
+            if known and contact.id in known.contacts:  # what looked lost was not: the dialplan's word came after the session's
+                rest = tuple(other for other in known.contacts if other != contact.id)
+                if rest:
+                    self._lost[key] = replace(known, contacts=rest, contact=rest[-1])
+                else:
+                    del self._lost[key]
+            return
+        visit = contact.visits[-1] if contact.visits else None
+        self._lost[key] = LostCaller(
+            contact=contact.id,
+            caller=masked(contact.caller),
+            line=contact.line,
+            queue=visit.queue if visit else None,
+            outcome=outcome,
+            at=contact.ended_at or contact.started_at,
+            waited_s=sum(visit.wait_s or 0.0 for visit in contact.visits),
+            contacts=tuple(dict.fromkeys((*(known.contacts if known else ()), contact.id))),
+        )
+
+    def _queue_now(self, name: str, visits: Sequence[Visit], now: datetime) -> QueueNow:
+        waiting = [visit for visit in visits if visit.open]
+        today = queue_figures([visit for visit in visits if visit.joined_at >= self._since], now, self._thresholds)
+        settled = self._settled.get(name)
+        return QueueNow(
+            name=name,
+            waiting=len(waiting),
+            ringing=sum(1 for visit in waiting if visit.ringing),
+            talking=sum(1 for visit in visits if visit.talking),
+            late=sum(1 for visit in waiting if (now - visit.joined_at).total_seconds() > LATE_AFTER_S),
+            longest_since=min((visit.joined_at for visit in waiting), default=None),
+            agents=Counter(status for (queue, _), status in self._members.items() if queue == name),
+            figures=combined([settled, today]) if settled else today,
+        )
+
+
+def agent_status(state: int, paused: bool) -> AgentStatus:
+    """What Asterisk's device state means for the queue. A ringing or busy agent who is paused still has his call."""
+    if state in _RINGING:
+        return AgentStatus.RINGING
+    if state in _BUSY:
+        return AgentStatus.BUSY
+    if paused:
+        return AgentStatus.PAUSED
+    return AgentStatus.IDLE if state in _IDLE else AgentStatus.AWAY
+
+
+def combined(parts: Sequence[QueueFigures]) -> QueueFigures:
+    """The figures of disjoint sets of visits together: the same as if they had been counted at once."""
+    if not parts:
+        return queue_figures((), datetime.now(UTC), Thresholds())
+    marks = [mark for mark, _ in parts[0].answered_within]
+    return QueueFigures(
+        offered=sum(part.offered for part in parts),
+        answered=sum(part.answered for part in parts),
+        abandoned=sum(part.abandoned for part in parts),
+        abandoned_wait=sum(part.abandoned_wait for part in parts),
+        abandoned_ring=sum(part.abandoned_ring for part in parts),
+        abandoned_short=sum(part.abandoned_short for part in parts),
+        flow_out=sum(part.flow_out for part in parts),
+        refused=sum(part.refused for part in parts),
+        withdrawn=sum(part.withdrawn for part in parts),
+        waiting=sum(part.waiting for part in parts),
+        on_time=sum(part.on_time for part in parts),
+        answered_within=tuple((mark, sum(part.answered_within[place][1] for part in parts)) for place, mark in enumerate(marks)),
+        answered_waits=tuple(sorted(wait for part in parts for wait in part.answered_waits)),
+        longest_wait=max((part.longest_wait for part in parts if part.longest_wait is not None), default=None),
+        uncertain=any(part.uncertain for part in parts),
+    )
+
+
+def _running(contact: Contact) -> RunningCall | None:
+    if contact.ended_at:
+        return None
+    visit = contact.visits[-1] if contact.visits else None
+    stage, since = Stage.MENU, contact.started_at
+    if visit and visit.open:
+        stage, since = (Stage.RINGING if visit.ringing else Stage.WAITING), visit.joined_at
+    elif visit and visit.talking:
+        stage, since = Stage.TALKING, visit.answered_at or visit.joined_at
+    in_queue = visit if stage is not Stage.MENU else None
+    ringing = next((ring.agent for ring in visit.rings if ring.ended_at is None), None) if visit and stage is Stage.RINGING else None
+    return RunningCall(
+        contact=contact.id,
+        caller=masked(contact.caller),
+        line=contact.line,
+        stage=stage,
+        node=contact.path[-1].node if contact.path else None,
+        queue=in_queue.queue if in_queue else None,
+        agent=(in_queue.agent if in_queue and stage is Stage.TALKING else ringing),
+        started_at=contact.started_at,
+        since=since,
+    )

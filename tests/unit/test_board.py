@@ -1,0 +1,203 @@
+"""The live board against the figures counted at once, through days, late words and people who come back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ami_bridge.facts import AgentStateReported, CallArrived, LinkEstablished, LinkLost
+from ivr.board import SETTLE, Board, agent_status, combined
+from ivr.board_snapshot import AgentStatus, Stage
+from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
+from ivr.domain.figures import Thresholds, queue_figures
+
+ZONE = ZoneInfo("Asia/Shanghai")
+T = Thresholds()
+NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def on(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+def contact(number: int, caller: str = "", at: datetime = NOON, **fields: object) -> Contact:
+    made = Contact(id=f"{number}.0", started_at=at, call=f"{number}.0", caller=caller, line="hr", path=[PathStep("menu", at)])
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def abandoned(number: int, caller: str, clock: Clock, waited: float = 7.0) -> Contact:
+    joined = clock.now - timedelta(seconds=waited)
+    visit = Visit("hr", joined, left_at=clock.now, outcome=VisitOutcome.ABANDONED_WAIT)
+    return contact(number, caller, joined, visits=[visit], ended_at=clock.now)
+
+
+def answered(number: int, caller: str, clock: Clock) -> Contact:
+    visit = Visit("course", clock.now, picked_up_at=clock.now, answered_at=clock.now, agent="Li Na", outcome=VisitOutcome.ANSWERED)
+    return contact(number, caller, clock.now, visits=[visit])
+
+
+def test_a_waiting_caller_becomes_late_then_rings_then_talks() -> None:
+    clock = Clock()
+    board = Board(["hr", "course"], T, ZONE, clock=clock)
+    caller = contact(1, "+8613800138000")
+    board.contact_changed(caller)
+    shot = board.snapshot()
+    assert [(call.stage, call.node, call.caller) for call in shot.running] == [(Stage.MENU, "menu", "+86138****8000")]
+    caller.visits.append(Visit("hr", clock.now))
+    board.contact_changed(caller)
+    clock.on(10)
+    assert (board.snapshot().waiting, board.snapshot().late) == (1, 0)
+    clock.on(0.1)
+    shot = board.snapshot()
+    assert (shot.late, shot.longest_since, shot.total.waiting, shot.total.loss_rate) == (1, NOON, 1, None)
+    caller.visits[0].rings.append(Ring("Li Na", "2.0", clock.now))
+    shot = board.snapshot()
+    assert (shot.running[0].stage, shot.running[0].agent, shot.queues[0].ringing) == (Stage.RINGING, "Li Na", 1)
+    visit = caller.visits[0]
+    visit.answered_at = visit.picked_up_at = clock.now
+    visit.agent, visit.outcome, visit.rings[0].ended_at = "Li Na", VisitOutcome.ANSWERED, clock.now
+    shot = board.snapshot()
+    assert (shot.talking, shot.waiting, shot.total.answered, shot.running[0].stage) == (1, 0, 1, Stage.TALKING)
+
+
+def test_a_settled_contact_counts_once_and_is_told_once() -> None:
+    clock, told = Clock(), []
+    board = Board(["hr"], T, ZONE, clock=clock, on_settled=told.append)
+    gone = abandoned(1, "", clock)
+    board.contact_changed(gone)
+    clock.on(SETTLE.total_seconds() + 1)
+    for _ in range(3):
+        shot = board.snapshot()
+        board.contact_changed(gone)  # a word that comes too late changes nothing
+    assert (shot.total.offered, shot.total.abandoned, shot.calls_today, told) == (1, 1, 1, [gone])
+
+
+def test_who_is_answered_on_any_line_leaves_the_list_of_the_lost() -> None:
+    clock = Clock()
+    board = Board(["hr", "course"], T, ZONE, clock=clock)
+    board.contact_changed(abandoned(1, "+8613800138000", clock))
+    clock.on(60)
+    board.contact_changed(abandoned(2, "+8613800138000", clock))
+    board.contact_changed(abandoned(3, "", clock))
+    shot = board.snapshot()
+    assert sorted((lost.contact, lost.times, lost.caller) for lost in shot.lost) == [("2.0", 2, "+86138****8000"), ("3.0", 1, "")]
+    clock.on(60)
+    board.contact_changed(answered(4, "+8613800138000", clock))
+    assert [lost.contact for lost in board.snapshot().lost] == ["3.0"]
+
+
+def test_what_looked_lost_and_was_a_time_out_leaves_the_list() -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
+    caller = abandoned(1, "+8613800138000", clock)
+    board.contact_changed(caller)
+    assert len(board.snapshot().lost) == 1
+    caller.visits[0].outcome = VisitOutcome.FLOW_TIMEOUT
+    caller.left_message = True
+    board.contact_changed(caller)
+    shot = board.snapshot()
+    assert (shot.lost, shot.total.abandoned, shot.total.flow_out) == ((), 0, 1)
+
+
+def test_midnight_in_the_hotline_s_zone_begins_a_new_day_and_keeps_who_still_waits() -> None:
+    clock = Clock(datetime(2026, 11, 21, 15, 59, 50, tzinfo=UTC))
+    board = Board(["hr"], T, ZONE, clock=clock)
+    board.contact_changed(abandoned(1, "", clock))
+    board.contact_changed(contact(2, "", clock.now, visits=[Visit("hr", clock.now)]))
+    clock.on(20)
+    shot = board.snapshot()
+    assert shot.since == datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+    assert (shot.waiting, shot.total.offered, shot.lost, shot.calls_today) == (1, 0, (), 0)
+
+
+def test_agents_by_state_and_a_new_link_forgets_them() -> None:
+    clock = Clock()
+    board = Board(["hr", "course"], T, ZONE, clock=clock)
+    board.apply(AgentStateReported(NOON, "hr", "Li Na", 1, paused=False))
+    board.apply(AgentStateReported(NOON, "course", "Li Na", 2, paused=False))
+    board.apply(AgentStateReported(NOON, "hr", "Wang Wei", 1, paused=True))
+    board.apply(AgentStateReported(NOON, "hr", "Zhang Min", 5, paused=False))
+    board.apply(CallArrived(NOON, "1.0", "1.0", "", "", ""))
+    hr, course = board.snapshot().queues
+    assert hr.agents == {AgentStatus.IDLE: 1, AgentStatus.PAUSED: 1, AgentStatus.AWAY: 1}
+    assert (hr.present, course.agents) == (1, {AgentStatus.BUSY: 1})
+    board.apply(AgentStateReported(NOON, "hr", "Wang Wei", 1, paused=True, removed=True))
+    board.apply(LinkLost(NOON, "gone"))
+    assert board.snapshot().link_lost_at == NOON
+    board.apply(LinkEstablished(NOON, "22.10.1", None))
+    assert (board.snapshot().link_lost_at, board.snapshot().queues[0].agents) == (None, {})
+    assert agent_status(6, paused=True) is AgentStatus.RINGING
+
+
+outcomes = st.sampled_from([None, *VisitOutcome])
+visits = st.builds(
+    lambda queue, outcome, wait: Visit(
+        queue,
+        NOON,
+        picked_up_at=NOON + timedelta(seconds=wait) if outcome is VisitOutcome.ANSWERED else None,
+        answered_at=NOON + timedelta(seconds=wait) if outcome is VisitOutcome.ANSWERED else None,
+        left_at=NOON + timedelta(seconds=wait) if outcome else None,
+        outcome=outcome,
+    ),
+    st.sampled_from(["hr", "course"]),
+    outcomes,
+    st.floats(0, 100).map(lambda wait: round(wait, 1)),
+)
+
+
+@given(st.lists(visits), st.lists(visits))
+def test_figures_of_parts_are_the_figures_of_the_whole(one: list[Visit], other: list[Visit]) -> None:
+    now = NOON + timedelta(seconds=120)
+    assert combined([queue_figures(one, now, T), queue_figures(other, now, T)]) == queue_figures(one + other, now, T)
+
+
+@given(st.lists(st.tuples(visits, st.booleans(), st.booleans()), max_size=30))
+def test_the_board_equals_the_batch_result_however_contacts_settle(calls: list[tuple[Visit, bool, bool]]) -> None:
+    clock = Clock(NOON + timedelta(seconds=200))
+    board = Board(["hr", "course"], T, ZONE, clock=clock)
+    seen: list[Visit] = []
+    for number, (visit, settle, look) in enumerate(calls):
+        ended = visit.outcome is not None
+        made = contact(number, "", NOON, visits=[visit], ended_at=clock.now if ended else None)
+        board.contact_changed(made)
+        seen.append(visit)
+        if settle:
+            clock.on(30)
+        if look:
+            board.snapshot()
+    shot = board.snapshot()
+    for queue in shot.queues:
+        assert queue.figures == queue_figures([visit for visit in seen if visit.queue == queue.name], clock.now, T)
+    assert shot.total == queue_figures(seen, clock.now, T)
+    assert shot.calls_today == len(calls)
+
+
+def test_seeding_from_the_store_gives_today_s_figures_and_tells_nobody() -> None:
+    clock, told = Clock(), []
+    board = Board(["hr"], T, ZONE, clock=clock, on_settled=told.append)
+    yesterday = abandoned(1, "+8613800138001", Clock(NOON - timedelta(days=1)))
+    board.seed([yesterday, abandoned(2, "+8613800138002", clock), contact(3, "+8613800138003", clock.now)])
+    shot = board.snapshot()
+    assert (shot.total.offered, shot.calls_today, len(shot.lost), len(shot.running), told) == (1, 2, 1, 1, [])
+
+
+def test_ten_thousand_calls_a_day_are_counted_in_a_moment() -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
+    board.seed([abandoned(number, "", clock) for number in range(10_000)])
+    began = datetime.now(UTC)
+    assert board.snapshot().total.offered == 10_000
+    assert datetime.now(UTC) - began < timedelta(seconds=1)
