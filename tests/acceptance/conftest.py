@@ -34,8 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     places = sorted(items.index(item) for item in ours)
-    for place, item in zip(places, sorted(ours, key=lambda item: "stage" in getattr(item, "fixturenames", ())), strict=True):
+    for place, item in zip(places, sorted(ours, key=_asks_for_the_stage), strict=True):
         items[place] = item
+
+
+def _asks_for_the_stage(item: pytest.Item) -> bool:
+    return "stage" in inspect.signature(getattr(item, "obj", lambda: None)).parameters
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,9 +63,9 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings.paths.prompts
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
 async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Stage]:
-    """The houses that tests share; their calls are placed at the first use."""
+    """The houses that tests share; their calls begin with the session and go on while other tests run."""
     cases = [
         value
         for item in request.session.items

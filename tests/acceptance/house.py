@@ -13,6 +13,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -234,6 +235,15 @@ class House:
     async def readiness(self) -> dict[str, Any]:
         """What /readyz says."""
         return await asyncio.to_thread(_get_json, f"{self.system.console_url}/readyz")
+
+
+async def until(condition: Callable[[], bool], deadline_s: float, every_s: float = _POLL_S) -> None:
+    """Wait until it holds. Raises TimeoutError."""
+    async with asyncio.timeout(deadline_s):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(every_s)
 
 
 def of_call(records: list[dict[str, Any]], called: Called) -> list[dict[str, Any]]:

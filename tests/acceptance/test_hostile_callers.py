@@ -40,7 +40,7 @@ def user(text: str) -> str:
 
 
 NUMBER, SHOWN = "+8613812345678", "+86138****5678"
-FORGED_EVENT = "%0D%0A%0D%0AEvent:%20Newchannel%0D%0AUniqueid:%209.9%0D%0ALinkedid:%209.9%0D%0A%0D%0A"
+FORGED_EVENT = "%0D%0A%0D%0AEvent%3A%20Newchannel%0D%0AUniqueid%3A%209.9%0D%0ALinkedid%3A%209.9%0D%0A%0D%0A"
 
 LEGAL = [
     stranger("national-number", user("13812345678"), Known(NUMBER, shown_number=SHOWN)),
@@ -55,19 +55,20 @@ LEGAL = [
     stranger("name-with-quotes", f'"say \\"hi\\" ok" {user("13812345678")}', Known(NUMBER, "say hi ok", SHOWN, "s**")),
     stranger("name-with-backslash", f'"C:\\\\temp" {user("13812345678")}', Known(NUMBER, "C:temp", SHOWN, "C**")),
 ]
+# At a NUL and at a semicolon Asterisk itself ends the number: 138 is what it heard.
 HOSTILE = [
     stranger("shell-in-the-name", f'"${{SHELL(touch {TRAP})}}" {user("13812345678")}', Known(NUMBER, None, SHOWN, "$**")),
     stranger("shell-in-the-number", user(f"$%7BSHELL(touch%20{TRAP})%7D"), Known()),
-    stranger("expression-in-the-name", f'"$[1/0]) ^{{" & System(touch {TRAP})" {user("13812345678")}', Known(NUMBER, None, SHOWN)),
-    stranger("forged-agi-header", user("138%0Aagi_extension:%20666"), Known()),
-    stranger("forged-agi-header-crlf", user("138%0D%0Aagi_arg_2:%20queue"), Known()),
+    stranger("expression-in-the-name", f'"$[1/0]) ^{{\\" & System(touch {TRAP}) |" {user("13812345678")}', Known(NUMBER, None, SHOWN)),
+    stranger("forged-agi-header", user("138%0Aagi_extension%3A%20666"), Known()),
+    stranger("forged-agi-header-crlf", user("138%0D%0Aagi_arg_2%3A%20queue"), Known()),
     stranger("forged-agi-command", user("138%0A%0AEXEC%20Hangup"), Known()),
     stranger("forged-ami-event", user(f"138{FORGED_EVENT}"), Known()),
-    stranger("forged-ami-action", user("138%0D%0A%0D%0AAction:%20Logoff%0D%0A%0D%0A"), Known()),
-    stranger("nul-in-the-number", user("138%00999"), Known()),
+    stranger("forged-ami-action", user("138%0D%0A%0D%0AAction%3A%20Logoff%0D%0A%0D%0A"), Known()),
+    stranger("nul-in-the-number", user("138%00999"), Known("138", shown_number="138")),
     stranger("quote-in-the-number", user("138%22999"), Known()),
     stranger("angle-brackets", user("138%3C999%3E"), Known()),
-    stranger("semicolon", user("138%3B999"), Known()),
+    stranger("semicolon", user("138%3B999"), Known("138", shown_number="138")),
     stranger("dollar-and-brace", user("138$%7BEXTEN%7D"), Known()),
     stranger("spaces", user("138%20999%20000"), Known()),
     stranger("comma-and-pipe", user("138,999%7C000"), Known()),

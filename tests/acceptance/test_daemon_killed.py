@@ -1,0 +1,272 @@
+"""The daemon is killed in the middle of calls and stays away for a while: every caller is still served, and nothing is lost (R63).
+
+One scene, played once: callers in a menu, in a recording, in a queue and in a talk lose the daemon; others call while it is down;
+then it is started again, twice, and killed again in the middle of its import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from acceptance.hearing import load_wav, rms, was_heard
+from acceptance.house import Called, House, of_call, until
+from acceptance.settings_file import Setup, Team
+
+AUDIBLE = 500.0
+# From the first call until the kill, in s; the calls begin so that each is then where it shall be.
+KILL_AT = 24.0
+# Then: the apology 8 s, the menu 5.5 s and 5 s of waiting, 8 s to the tone of a recording.
+SETUP = Setup(
+    {
+        "hr": Team("brisk", 4),
+        "course": Team("deaf", 1, ring_s=120, max_wait_s=20),
+        "product": Team("chatty", 4),
+        "complaint": Team("brisk", 4),  # where the fallback sends callers
+    }
+)
+CLONES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A call of the scene: when it begins, and what the caller presses, without hearing what has happened."""
+
+    at_s: float
+    keys: str
+
+
+IN_A_CALL = {
+    "in the menu": Script(KILL_AT - 10, "w60"),
+    # His recording is cut; he is offered to record his complaint again.
+    "in a recording": Script(0.0, "4w7#w2 1w9t5w9 3w10t4#"),
+    "in a queue": Script(KILL_AT - 14, "2w1 1w49t4#"),
+    "in a talk": Script(KILL_AT - 14, "3w22h"),
+}
+WHILE_DOWN = {
+    "no key": Script(KILL_AT + 3, ""),
+    "message": Script(KILL_AT + 3, "w11 2w10t4#"),
+    "complaint": Script(KILL_AT + 3, "w11 3w11t4#"),
+    "hangs up in the apology": Script(KILL_AT + 3, "w3h"),
+    "hangs up in his complaint": Script(KILL_AT + 3, "w11 3w11t4h"),
+}
+
+
+@dataclass
+class Scene:
+    """What has happened, and what the records said afterwards."""
+
+    house: House
+    called: dict[str, Called] = field(default_factory=dict)
+    ended_at: dict[str, datetime] = field(default_factory=dict)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    complaints: list[dict[str, Any]] = field(default_factory=list)
+    again: list[dict[str, Any]] = field(default_factory=list)
+    complaints_again: list[dict[str, Any]] = field(default_factory=list)
+    spooled: int = 0
+
+    def record(self, who: str) -> dict[str, Any]:
+        found = of_call(self.records, self.called[who])
+        assert len(found) == 1, found
+        return found[0]
+
+    def complaints_of(self, who: str) -> list[dict[str, Any]]:
+        return [complaint for complaint in self.complaints if complaint["contact"] == self.record(who)["id"]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def scene(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Scene]:
+    async with House(tmp_path_factory.mktemp("killed"), prompts, SETUP) as house:
+        played = Scene(house)
+
+        async def play(who: str, script: Script) -> None:
+            await asyncio.sleep(script.at_s)
+            played.called[who] = await house.call(script.keys)
+            played.ended_at[who] = datetime.now(UTC)
+
+        calls = [asyncio.create_task(play(who, script), name=who) for who, script in (IN_A_CALL | WHILE_DOWN).items()]
+        await asyncio.sleep(KILL_AT)
+        await house.kill_daemon()
+        await asyncio.gather(*calls)
+        played.spooled = len(list(house.spool.glob("*.json")))
+        await house.start_daemon()
+        await spool_is_empty(house)
+        played.records, played.complaints = await house.records(), await house.complaints()
+        assert await house.stop_daemon() == 0
+        await house.start_daemon()
+        await spool_is_empty(house)
+        played.again, played.complaints_again = await house.records(), await house.complaints()
+        yield played
+
+
+async def spool_is_empty(house: House) -> None:
+    """The daemon looks into the spool at its start and every 5 s."""
+    await until(lambda: not any(house.spool.glob("*.json")), 20)
+    await asyncio.sleep(1.0)  # the records behind it
+
+
+@pytest.mark.parametrize("who", [*IN_A_CALL, *WHILE_DOWN])
+async def test_every_caller_was_answered_and_heard(scene: Scene, who: str) -> None:
+    result = scene.called[who].result
+    assert result.answered
+    assert result.heard.seconds > 2.0
+    expected = "caller" if IN_A_CALL.get(who, WHILE_DOWN.get(who, Script(0, ""))).keys.endswith("h") else "system"
+    assert result.ended_by == expected
+
+
+@pytest.mark.parametrize("who", ["in the menu", "in a recording", *WHILE_DOWN])
+async def test_the_fallback_apologised(scene: Scene, who: str) -> None:
+    apology = scene.house.prompt("fallback-apology")
+    heard = scene.called[who].result.heard.samples
+    assert was_heard(heard, apology) == (who != "hangs up in the apology")
+
+
+@pytest.mark.parametrize("who", [*IN_A_CALL, *WHILE_DOWN])
+async def test_every_call_has_one_record_with_its_end(scene: Scene, who: str) -> None:
+    record = scene.record(who)
+    assert record["outcome"]
+    off = datetime.fromisoformat(record["ended_at"]) - scene.ended_at[who]
+    if who == "in a talk":  # nobody saw him go
+        assert record["visits"][0]["uncertain"] is True
+    else:
+        assert abs(off) < timedelta(seconds=5), off
+
+
+async def test_who_was_in_the_menu_got_an_agent(scene: Scene) -> None:
+    record = scene.record("in the menu")
+    nodes = [step["node"] for step in record["path"]]
+    assert nodes == ["greeting", "menu", "fallback", "fallback_menu", "fallback_queue", "fallback_after_queue"]
+    assert record["outcome"] == "answered"
+
+
+async def test_who_was_recording_has_one_complaint(scene: Scene) -> None:
+    record = scene.record("in a recording")
+    (complaint,) = scene.complaints_of("in a recording")
+    assert record["complaint"] == complaint["number"]
+    assert complaint["incomplete"] is False
+    assert_audible(complaint)
+    assert [step["node"] for step in record["path"]][-4:] == [
+        "complaint_intake.what_happened",
+        "fallback",
+        "fallback_menu",
+        "fallback_record",
+    ]
+
+
+async def test_who_was_waiting_kept_his_place_and_left_a_message(scene: Scene) -> None:
+    record = scene.record("in a queue")
+    assert (record["outcome"], record["message"]) == ("voicemail", True)
+    assert [visit["queue"] for visit in record["visits"]] == ["course"]
+    assert scene.complaints_of("in a queue") == []
+
+
+async def test_who_was_talking_was_not_disturbed(scene: Scene) -> None:
+    record = scene.record("in a talk")
+    assert record["outcome"] == "answered"
+    assert record["visits"][0]["agent"].startswith("Agent ")
+    assert not was_heard(scene.called["in a talk"].result.heard.samples, scene.house.prompt("fallback-apology"))
+
+
+async def test_new_calls_get_an_agent_leave_a_message_or_complain(scene: Scene) -> None:
+    assert scene.record("no key")["outcome"] == "answered"
+    message = scene.record("message")
+    assert (message["outcome"], message["message"], message["served_by"]) == ("voicemail", True, "fallback")
+    (complaint,) = scene.complaints_of("complaint")
+    assert (complaint["incomplete"], complaint["caller"]) == (False, f"+86138****{scene.called['complaint'].caller[-4:]}")
+    assert_audible(complaint)
+    assert scene.record("complaint")["outcome"] == "self_served"
+
+
+async def test_who_hangs_up_in_the_fallback_leaves_a_record_and_what_he_said(scene: Scene) -> None:
+    gone = scene.record("hangs up in the apology")
+    assert (gone["outcome"], [step["node"] for step in gone["path"]]) == ("abandoned_ivr", ["fallback"])
+    (complaint,) = scene.complaints_of("hangs up in his complaint")
+    assert complaint["incomplete"] is True
+    assert_audible(complaint)
+
+
+async def test_the_spool_comes_in_once_however_often_the_daemon_starts(scene: Scene) -> None:
+    assert scene.spooled >= len(WHILE_DOWN) + 2
+    assert scene.again == scene.records
+    assert scene.complaints_again == scene.complaints
+    assert len(scene.records) == len(IN_A_CALL) + len(WHILE_DOWN)
+    assert len(scene.complaints) == 3
+    assert not list(scene.house.spool.glob("bad/*"))
+
+
+async def test_killed_in_the_middle_of_its_import_it_still_takes_each_entry_once(scene: Scene) -> None:
+    house = scene.house
+    contacts = await asyncio.to_thread(more_complaints, house)
+    assert await house.stop_daemon() == 0
+    for _ in range(3):
+        left = len(list(house.spool.glob("*.json")))
+        start = asyncio.create_task(house.start_daemon())
+        some = max(0, left - CLONES // 5)
+        await until(lambda some=some: len(list(house.spool.glob("*.json"))) <= some, 20, 0.005)  # type: ignore[misc]
+        await house.kill_daemon()
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+    assert any(house.spool.glob("*.json")), "the import was over before it could be cut off"
+    await house.start_daemon()
+    await spool_is_empty(house)
+    complaints = [complaint["contact"] for complaint in await house.complaints()]
+    records = [record["id"] for record in await house.records()]
+    assert sorted(contact for contact in complaints if contact in contacts) == sorted(contacts)
+    assert sorted(record for record in records if record in contacts) == sorted(contacts)
+    assert len(complaints) == len(scene.complaints) + CLONES
+
+
+async def test_with_the_fallback_broken_too_asterisk_itself_apologises_and_queues(scene: Scene) -> None:
+    house = scene.house
+    script = house.system.plan.fallback_command
+    assert script is not None
+    whole = script.read_bytes()
+    await house.kill_daemon()
+    try:
+        script.write_text("#!/bin/sh\nexit 1\n")
+        called = await house.call("")
+    finally:
+        script.write_bytes(whole)
+        await house.start_daemon()
+    result = called.result
+    assert (result.answered, result.ended_by) == (True, "system")
+    assert was_heard(result.heard.samples, house.prompt("fallback-apology"))
+    assert was_heard(result.heard.samples, house.prompt("fallback-goodbye"))
+    assert result.duration_s > 8.0 + 2.0  # the apology, and the agent's talk
+
+
+async def test_afterwards_the_daemon_serves_as_before(scene: Scene) -> None:
+    record = await scene.house.record(await scene.house.call("1"))
+    assert (record["served_by"], record["outcome"]) == ("flow", "answered")
+
+
+def more_complaints(house: House) -> list[str]:
+    """As many spool entries as an outage leaves, made from one that was real; tells their contacts."""
+    done = house.spool / "done"
+    entries = [(file, json.loads(file.read_text(encoding="utf-8"))) for file in done.glob("*.json")]
+    file, entry = next((file, entry) for file, entry in entries if entry["kind"] == "complaint")
+    contacts = []
+    for number in range(CLONES):
+        name = f"20261121T000000Z-{number:016x}"
+        contacts.append(f"1790000000.{number}")
+        shutil.copyfile(file.with_suffix(".wav"), house.spool / f"{name}.wav")
+        clone = {**entry, "id": name, "recording": f"{name}.wav", "contact": contacts[-1], "call": contacts[-1]}
+        partial = house.spool / f".partial-{name}.json"
+        partial.write_text(json.dumps(clone), encoding="utf-8")
+        partial.rename(house.spool / f"{name}.json")
+    return contacts
+
+
+def assert_audible(complaint: dict[str, Any]) -> None:
+    sound = load_wav(Path(complaint["recording"]))
+    assert rms(sound) > AUDIBLE
+    assert 2.5 <= len(sound) / 8000 <= 8.0
