@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -151,6 +151,9 @@ class SpoolImportRow(Base):
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+_LIVE = text("state IN ('claimed', 'dialling')")
+
+
 class CallbackRow(Base):
     """A call we promised. The row is the truth for what is due; ``key`` makes the same promise given twice one row."""
 
@@ -176,7 +179,12 @@ class CallbackRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     created_by: Mapped[str] = mapped_column(String(64))
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    __table_args__ = (Index(None, "state", "due_at"), Index(None, "number_index", "state"))
+    __table_args__ = (
+        Index(None, "state", "due_at"),
+        Index(None, "number_index", "state"),
+        # R31: never twice at once to one person, whatever two schedulers think.
+        Index("uq_callbacks_live_number", "number_index", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    )
 
 
 class CallbackAttemptRow(Base):

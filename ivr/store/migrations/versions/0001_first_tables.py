@@ -54,6 +54,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_callbacks_contact"), ["contact"], unique=False)
         batch_op.create_index(batch_op.f("ix_callbacks_created_at"), ["created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_callbacks_number_index_state"), ["number_index", "state"], unique=False)
+        batch_op.create_index(
+            "uq_callbacks_live_number",
+            ["number_index"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('claimed', 'dialling')"),
+            postgresql_where=sa.text("state IN ('claimed', 'dialling')"),
+        )
         batch_op.create_index(batch_op.f("ix_callbacks_state_due_at"), ["state", "due_at"], unique=False)
 
     op.create_table(
@@ -253,6 +260,7 @@ def downgrade() -> None:
     op.drop_table("complaint_counters")
     with op.batch_alter_table("callbacks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_callbacks_state_due_at"))
+        batch_op.drop_index("uq_callbacks_live_number")
         batch_op.drop_index(batch_op.f("ix_callbacks_number_index_state"))
         batch_op.drop_index(batch_op.f("ix_callbacks_created_at"))
         batch_op.drop_index(batch_op.f("ix_callbacks_contact"))
