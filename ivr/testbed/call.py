@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
         description="Place one real call with RTP and RFC 4733 keys to the system `make run` started with the same STATE "
         "and PORT_OFFSET; then print its service record.",
         epilog=f"KEYS: {GRAMMAR}. With LINE they follow the line's own key (hr 1, course 2, product 3, complaint 4) in "
-        "place of what leads to an agent; without LINE they are all that is pressed. "
+        "place of what leads to an agent (and may begin with it, as in `ivrd flow simulate`); without LINE they are all that is pressed. "
         'Examples: make call LINE=hr;  make call LINE=course KEYS="2";  make call LINE=complaint KEYS="12345678# 1 h"',
     )
     parser.add_argument("--line", default=env.get("LINE") or None, choices=sorted(LINES), help="LINE=")
@@ -87,9 +87,17 @@ def _script(options: argparse.Namespace, settings: Settings) -> CallScript:
     if options.line is not None:
         line = LINES[options.line]
         # Both menus are heard for a moment, as somebody would who doesn't know them.
-        keys = f"w2 {line.key} {line.served if options.keys is None else options.keys}".rstrip()
+        after = line.served if options.keys is None else _after_own_key(options.keys, options.line)
+        keys = f"w2 {line.key} {after}".rstrip()
     number = options.number or next(iter(settings.hotline.numbers), DEFAULT_NUMBER)
     return CallScript(keys=keys, caller=options.caller, number=number, call_id=f"{uuid.uuid4()}@ivrd")
+
+
+def _after_own_key(keys: str, line: str) -> str:
+    """``ivrd flow simulate`` writes the line's key too ("4 12345678# 1"): given here, it isn't pressed twice."""
+    first, *rest = keys.split()
+    also_an_answer = line == "course" and not rest  # KEYS=2 of the course line is off-campus
+    return " ".join(rest) if first == LINES[line].key and not also_an_answer else keys
 
 
 async def _call(settings: Settings, script: CallScript, environment: dict[str, str]) -> int:

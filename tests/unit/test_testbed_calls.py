@@ -10,7 +10,7 @@ import pytest
 
 from ivr.settings import Settings, load
 from ivr.testbed.agents import Manners, agents_scenario
-from ivr.testbed.call import DEFAULT_NUMBER, LINES, _script, main
+from ivr.testbed.call import DEFAULT_NUMBER, LINES, _after_own_key, _script, main
 from ivr.testbed.caller import CallScript, from_header
 from ivr.testbed.keys import parse_keys
 from ivr.testbed.scenario import scenario
@@ -127,3 +127,19 @@ def test_nobody_to_call_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 )
 def test_the_demo_chooses_its_settings_unless_told_otherwise(given: dict[str, str], config: str | None) -> None:
     assert chosen_environment(given).get("IVRD_CONFIG") == config
+
+
+@pytest.mark.parametrize(
+    ("line", "keys", "pressed"),
+    [
+        ("complaint", "4 12345678# 1", "12345678# 1"),
+        ("complaint", "12345678# 1", "12345678# 1"),
+        ("complaint", "4444# 1", "4444# 1"),
+        ("course", "2", "2"),
+        ("course", "2 1", "1"),
+        ("course", "1", "1"),
+        ("hr", "1", ""),
+    ],
+)
+def test_the_lines_own_key_is_not_pressed_twice(line: str, keys: str, pressed: str) -> None:
+    assert _after_own_key(keys, line) == pressed
