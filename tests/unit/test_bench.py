@@ -49,17 +49,11 @@ class TestClocks:
         with pytest.raises(ValueError, match=r"."):
             processes.process_seconds(text)
 
-    def test_waiting_for_the_disk_is_no_work(self) -> None:
-        text = "cpu  100 10 50 800 40 5 15 20 7 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
-        assert processes.machine_seconds(text, ticks=100) == processes.MachineTime(busy_s=2.0, total_s=10.4)
-
-    @pytest.mark.parametrize("text", ["", "intr 1 2 3", "cpu  1 2 3"])
-    def test_what_is_no_machine_stat_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="no /proc/stat"):
-            processes.machine_seconds(text)
-
     def test_this_process_reads_the_same_from_both_sides(self) -> None:
         assert processes.cpu_seconds(os.getpid()) == pytest.approx(processes.own_seconds(), abs=0.1)
+
+    def test_everybody_uses_more_than_we_do(self) -> None:
+        assert processes.everybodys_seconds() >= processes.own_seconds() - 0.1
 
     def test_no_server_uses_nothing_and_an_ended_one_is_told(self) -> None:
         assert processes.cpu_seconds(None) == 0.0
@@ -188,6 +182,13 @@ class TestFigures:
         with pytest.raises(ValueError, match="at least one"):
             Spread.of([])
 
+    def test_a_ramp_goes_as_far_as_asked(self) -> None:
+        parse = bench.option_parser().parse_args
+        assert bench.chosen_pace(parse(["--up-to", "60"]), {}).ramp == (40, 52, 60)
+        assert bench.chosen_pace(parse(["--up-to", "10"]), {}).ramp == (10,)
+        assert bench.chosen_pace(parse(["--no-ramp", "--rate", "7.5"]), {}) == replace(bench.FULL, ramp=(), rate=7.5)
+        assert bench.chosen_pace(parse([]), {"BENCH_QUICK": "1"}) == bench.QUICK
+
     def test_a_ramp_ends_at_its_top(self) -> None:
         assert ramp_rates(20, 1.3, 200) == [20, 26, 34, 44, 57, 74, 97, 125, 163, 200]
         assert ramp_rates(20, 2, 20) == [20]
@@ -245,7 +246,7 @@ TITLES = {"dialplan": "pure dialplan", "ivrd": "ivrd"}
 
 
 def step(rate: int, *faults: str) -> Step:
-    return Step(rate, rate * 5, float(rate), 0.5, 4.0, 0, faults)
+    return Step(rate, rate * 5, 0.5, 4.0, 0, faults)
 
 
 def shown(report: Report) -> str:

@@ -28,9 +28,10 @@ from ivr.testbed.bench.ways import all_ways
 from ivr.testbed.errors import TestbedError
 
 INTERRUPTED = 130
+FIRST_RATE, FACTOR = 40, 1.3  # of the ramp
 LARGEST_OPTION = 1000
 FULL = Pace(
-    rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(20, 1.3, 200)), step_s=5, ramp_deadline_s=90
+    rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(FIRST_RATE, FACTOR, 400)), step_s=5, ramp_deadline_s=90
 )  # about ten minutes
 QUICK = Pace(rounds=1, rate=10, seconds=3, warm_up_s=0.5, idle_s=0.5, ramp=(10, 20), step_s=2, ramp_deadline_s=15)  # under one
 # Ramped up are the yardstick and the product.
@@ -39,9 +40,9 @@ RAMPED = ("dialplan", "ivrd")
 
 def main() -> int:
     """Exit status 0 when every figure counts, 1 when one is void or something can't be started, 2 on wrong usage."""
-    options = _parser().parse_args()
+    options = option_parser().parse_args()
     environment = dict(os.environ)
-    pace = _pace(options, environment)
+    pace = chosen_pace(options, environment)
     folder = Path(tempfile.mkdtemp(prefix="ivrd-bench-"))
     kept = True
     try:
@@ -68,7 +69,7 @@ def main() -> int:
     return 1 if report.void else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def option_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="The same menu in pure dialplan, by a panoramisk FastAGI server, by ivrd's AGI server alone and by ivrd: CPU per "
@@ -79,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_positive(int), help=f"how often each way is measured (default {FULL.rounds})")
     parser.add_argument("--rate", type=_positive(float), help=f"new calls a second (default {FULL.rate:g})")
     parser.add_argument("--seconds", type=_positive(float), help=f"for how long, each time (default {FULL.seconds:g})")
+    parser.add_argument(
+        "--up-to", type=_positive(int), metavar="RATE", help=f"where the search for the first failure ends (default {FULL.ramp[-1]})"
+    )
     parser.add_argument("--no-ramp", action="store_true", help="leave out the search for the first failure")
     return parser
 
@@ -94,9 +98,11 @@ def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
     return parsed
 
 
-def _pace(options: argparse.Namespace, environment: Mapping[str, str]) -> Pace:
+def chosen_pace(options: argparse.Namespace, environment: Mapping[str, str]) -> Pace:
     pace = QUICK if environment.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
     chosen = {name: value for name in ("rounds", "rate", "seconds") if (value := getattr(options, name)) is not None}
+    if options.up_to:
+        chosen["ramp"] = tuple(ramp_rates(min(FIRST_RATE, options.up_to), FACTOR, options.up_to))
     if options.no_ramp:
         chosen["ramp"] = ()
     return replace(pace, **chosen)

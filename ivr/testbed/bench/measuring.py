@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,12 +15,14 @@ from dataclasses import dataclass, replace
 
 from ivr.testbed.bench.figures import Reading, Usage, percentile
 from ivr.testbed.bench.load import LoadResult, place_calls
-from ivr.testbed.bench.processes import MachineTime, cpu_seconds, machine_now, own_seconds
+from ivr.testbed.bench.processes import cpu_seconds, everybodys_seconds, own_seconds
 from ivr.testbed.bench.stage import Stage
 from ivr.testbed.bench.ways import Way
 
 # After SIPp's last BYE: what Asterisk and the server still do for the last calls. The daemon writes within 0.2 s.
 _SETTLE_S = 1.0
+# SIPp's statistics know when it placed the last call to the second; a step lasts a few.
+_NEAR_ENOUGH = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,6 @@ class Step:
 
     rate: int
     calls: int
-    placed_a_second: float
     busy: float
     answer_p95_ms: float | None
     retransmissions: int
@@ -71,7 +73,7 @@ class _Moment:
     asterisk_s: float
     server_s: float
     own_s: float
-    machine: MachineTime
+    everybody_s: float
     at_s: float
 
 
@@ -134,18 +136,21 @@ class Measurement:
         return replace(reading, faults=faults)
 
     async def _step(self, way: Way, rate: int) -> Step:
-        before = machine_now()
+        before = self._now(way)
         tag, result = await self._load(way, rate, self.pace.step_s)
-        after = machine_now()
+        after = self._now(way)
         await asyncio.sleep(_SETTLE_S)
+        faults = (*result.faults, *await way.faults(tag, result.asked))
+        placed = result.placed / result.placing_s if result.placing_s else 0.0
+        if placed < rate * _NEAR_ENOUGH:
+            faults += (f"SIPp placed only {placed:.0f} calls a second: the limit may be its own.",)
         return Step(
             rate=rate,
             calls=result.asked,
-            placed_a_second=result.placed / result.placing_s if result.placing_s else 0.0,
-            busy=(after.busy_s - before.busy_s) / max(after.total_s - before.total_s, 0.01),
+            busy=_share(after.everybody_s - before.everybody_s, before, after),
             answer_p95_ms=percentile(result.answer_ms, 95) if result.answer_ms else None,
             retransmissions=result.retransmissions,
-            faults=(*result.faults, *await way.faults(tag, result.asked)),
+            faults=faults,
         )
 
     async def _load(self, way: Way, rate: float, seconds: float) -> tuple[str, LoadResult]:
@@ -155,7 +160,7 @@ class Measurement:
         return tag, await place_calls(way.number, self.stage.system.sip_port, rate=rate, count=count, tag=tag, folder=folder)
 
     def _now(self, way: Way) -> _Moment:
-        return _Moment(cpu_seconds(self.stage.asterisk), cpu_seconds(way.pid), own_seconds(), machine_now(), time.monotonic())
+        return _Moment(cpu_seconds(self.stage.asterisk), cpu_seconds(way.pid), own_seconds(), everybodys_seconds(), time.monotonic())
 
 
 @contextlib.asynccontextmanager
@@ -172,8 +177,11 @@ def _usage(before: _Moment, after: _Moment) -> Usage:
 
 
 def _others(before: _Moment, after: _Moment) -> float:
-    """What strangers took of the machine; a few ticks may be counted twice, so it is never below 0."""
+    """What strangers took of the machine; the sums are read one after the other, so it is never below 0."""
     usage = _usage(before, after)
     ours = usage.asterisk_s + usage.server_s + after.own_s - before.own_s
-    busy = after.machine.busy_s - before.machine.busy_s
-    return max(0.0, busy - ours) / max(after.machine.total_s - before.machine.total_s, 0.01)
+    return max(0.0, _share(after.everybody_s - before.everybody_s - ours, before, after))
+
+
+def _share(used_s: float, before: _Moment, after: _Moment) -> float:
+    return used_s / ((after.at_s - before.at_s) * len(os.sched_getaffinity(0)))

@@ -1,25 +1,17 @@
-"""What a process, and the whole machine, has used of the CPU, read from /proc; see proc(5).
+"""What a process, and all of them together, have used of the CPU, read from /proc; see proc(5).
 
 For ``bench`` alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.testbed.errors import TestbedError
 
 _TICKS = os.sysconf("SC_CLK_TCK")  # what /proc counts in, a second
-
-
-@dataclass(frozen=True, slots=True)
-class MachineTime:
-    """Since the machine's start, all cores together, in s."""
-
-    busy_s: float
-    total_s: float
 
 
 def process_seconds(stat: str, ticks: int = _TICKS) -> float:
@@ -35,16 +27,6 @@ def process_seconds(stat: str, ticks: int = _TICKS) -> float:
     return sum(int(value) for value in fields[11:15]) / ticks  # utime, stime, cutime, cstime
 
 
-def machine_seconds(stat: str, ticks: int = _TICKS) -> MachineTime:
-    """The machine's CPU time from the text of ``/proc/stat``. Raises ValueError for anything else."""
-    fields = stat.partition("\n")[0].split()
-    if len(fields) < 9 or fields[0] != "cpu":
-        raise ValueError(f"this is no /proc/stat: {stat[:60]!r}")
-    # user, nice, system, idle, iowait, irq, softirq, steal; guest time is in user already
-    times = [int(value) for value in fields[1:9]]
-    return MachineTime((sum(times) - times[3] - times[4]) / ticks, sum(times) / ticks)
-
-
 def cpu_seconds(pid: int | None) -> float:
     """What the process has used until now; 0 for None. Raises TestbedError when it has ended."""
     if pid is None:
@@ -55,8 +37,16 @@ def cpu_seconds(pid: int | None) -> float:
         raise TestbedError(f"process {pid} ended while it was measured: {error.strerror}.") from error
 
 
-def machine_now() -> MachineTime:
-    return machine_seconds(Path("/proc/stat").read_text(encoding="ascii"))
+def everybodys_seconds() -> float:
+    """What all processes that can be seen have used until now; a child that ends in between is in its parent's sum.
+
+    /proc/stat isn't asked: most kernels fill it by looking at every tick, and miss work that ticks set off.
+    """
+    total = 0.0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            total += process_seconds(file.read_text(encoding="utf-8", errors="replace"))
+    return total
 
 
 def own_seconds() -> float:

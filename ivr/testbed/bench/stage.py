@@ -18,6 +18,7 @@ from callflows.loader import read_folder
 from ivr.asterisk_plan import link_data
 from ivr.prompts.errors import PromptsError
 from ivr.prompts.library import PromptLibrary
+from ivr.prompts.wanted import wanted_prompts
 from ivr.settings import load as load_settings
 from ivr.testbed.bench.agi_servers import ROUTE, SERVED, TOKEN
 from ivr.testbed.bench.load import ADDRESS, KEY
@@ -55,7 +56,7 @@ class Stage:
         stage = cls(system, f"ivrd/{names['bench-menu']}", f"ivrd/{names['bench-goodbye']}")
         _allow_open_files()
         try:
-            report = PromptLibrary(system.settings.paths.prompts).build(book.prompts((LANGUAGE,)))
+            report = PromptLibrary(system.settings.paths.prompts).build(wanted_prompts(system.settings))
             plan = system.plan
             write_configuration(plan)
             link_data(plan, system.program.installation, system.settings.paths.prompts)
