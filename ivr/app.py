@@ -20,9 +20,10 @@ from callflows.calendar import CalendarError
 from callflows.loader import FlowError
 from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
-from ivr.crm.register import BuiltInRegister
 from ivr.intake import Intake
 from ivr.outbox import Outbox
+from ivr.outgoing import outbox_from
+from ivr.posting import Poster
 from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
 from ivr.session import House, Session
@@ -62,7 +63,8 @@ class Daemon:
         self._database = Database(settings.store_url)
         self._sealer = Sealer(settings.paths.secret(DATA_KEY))
         self._tracker = Tracker(self._database, self._sealer)
-        self._outbox = Outbox(self._database, self._sealer, BuiltInRegister())
+        self._poster = Poster()
+        self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -268,6 +270,7 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._poster.close()
         try:
             await self._tracker.flush()
         except StoreError as error:
@@ -287,6 +290,13 @@ def _reason(task: asyncio.Task[None]) -> BaseException | None:
 def _plan(settings: Settings) -> AsteriskPlan:
     try:
         return asterisk_plan(settings)
+    except SettingsError as error:
+        raise StartError(error.problems) from error
+
+
+def _outbox(settings: Settings, database: Database, sealer: Sealer, poster: Poster) -> Outbox:
+    try:
+        return outbox_from(settings, database, sealer, poster)
     except SettingsError as error:
         raise StartError(error.problems) from error
 

@@ -12,21 +12,19 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from ivr import cli_asterisk, cli_flow, cli_prompts, cli_report, log
-from ivr.cli_common import ConfigOption, JsonOption, fail, read_store, settings_from
-from ivr.store import complaints as complaint_store
+from ivr import cli_asterisk, cli_complaints, cli_flow, cli_prompts, cli_report, log
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
-from ivr.views import complaint_as_json, contact_as_json
+from ivr.views import contact_as_json
 
 T = TypeVar("T")
 
 app = typer.Typer(help="The daemon behind a 400 hotline on Asterisk.", no_args_is_help=True, pretty_exceptions_enable=False)
 calls = typer.Typer(help="Service records: one for every call.", no_args_is_help=True)
-complaints = typer.Typer(help="The complaint register 投诉登记表.", no_args_is_help=True)
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(calls, name="calls")
-app.add_typer(complaints, name="complaints")
+app.add_typer(cli_complaints.app, name="complaints")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_asterisk.app, name="asterisk")
@@ -34,8 +32,6 @@ app.add_typer(database, name="db")
 
 app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")(cli_report.report)
 app.command(epilog="Example: ivrd replay abandon.ami --json")(cli_report.replay)
-
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 
 
 @app.command(epilog="Example: ivrd run --config /etc/ivrd/ivrd.toml")
@@ -92,7 +88,7 @@ def calls_list(
     )
     records = [contact_as_json(contact, settings.zone) for contact in found]
     if as_json:
-        _print_json(records)
+        print_json(records)
         return
     table = Table("started", "id", "caller", "line", "outcome", "path", "agent", "wait s", "complaint")
     for record in records:
@@ -128,48 +124,6 @@ def calls_show(
     _print_record(contact_as_json(contact, settings.zone), as_json)
 
 
-@complaints.command("list", epilog="Example: ivrd complaints list --state open")
-def complaints_list(
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-    limit: LimitOption = 50,
-    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
-) -> None:
-    """The newest complaints first."""
-    settings = settings_from(config)
-    found = read_store(settings, lambda session, sealer: complaint_store.latest(session, sealer, limit, state=state))
-    records = [complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)) for complaint in found]
-    if as_json:
-        _print_json(records)
-        return
-    table = Table("number", "filed", "state", "contact number", "serial", "recording s", "complete")
-    for record in records:
-        table.add_row(
-            record["number"],
-            str(record["filed_at"])[:19].replace("T", " "),
-            record["state"],
-            record["contact_number"] or "-",
-            record["serial"] or "-",
-            str(record["recording_seconds"] or "-"),
-            "no" if record["incomplete"] else "yes",
-        )
-    Console().print(table)
-
-
-@complaints.command("show", epilog="Example: ivrd complaints show C2026112100001")
-def complaints_show(
-    number: Annotated[str, typer.Argument(help="The complaint's number.")],
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """One complaint, with where its recording lies."""
-    settings = settings_from(config)
-    complaint = read_store(settings, lambda session, sealer: complaint_store.by_number(session, sealer, number.upper()))
-    if complaint is None:
-        fail(f"there is no complaint {number}")
-    _print_record(complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)), as_json)
-
-
 @database.command("upgrade", epilog="Example: ivrd db upgrade")
 def database_upgrade(config: ConfigOption = None) -> None:
     """Bring the database to this version's schema."""
@@ -184,13 +138,9 @@ def database_upgrade(config: ConfigOption = None) -> None:
     typer.echo("the schema was brought up to date" if changed else "the schema is up to date")
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
 def _print_record(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(record)
+        print_json(record)
         return
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in record.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from sqlalchemy.orm import Session
@@ -17,6 +19,7 @@ T = TypeVar("T")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file (TOML).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 
 
 def settings_from(config: Path | None) -> Settings:
@@ -27,18 +30,30 @@ def settings_from(config: Path | None) -> Settings:
         fail(*error.problems)
 
 
-def read_store(settings: Settings, work: Callable[[Session, Sealer], T]) -> T:
-    """Run ``work`` on the database of these settings, or exit 1 with a sentence."""
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[tuple[Database, Sealer]]:
+    """The database of these settings and what opens its sealed columns; their errors exit 1 with a sentence."""
     if settings.store.url is None and not settings.paths.database.exists():
         fail(f"{settings.paths.database}: there is no database yet; start `ivrd run` first, or set STATE to where it runs")
     store = Database(settings.store_url)
     sealer = Sealer(settings.paths.secret(DATA_KEY))
     try:
-        return store.read_now(lambda session: work(session, sealer))
+        yield store, sealer
     except (StoreError, SealBrokenError) as error:
         fail(str(error))
     finally:
         store.close()
+
+
+def read_store(settings: Settings, work: Callable[[Session, Sealer], T]) -> T:
+    """Run ``work`` on the database of these settings, or exit 1 with a sentence."""
+    with opened_store(settings) as (store, sealer):
+        return store.read_now(lambda session: work(session, sealer))
+
+
+def print_json(value: Any) -> None:
+    """JSON alone on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def fail(*sentences: str) -> NoReturn:

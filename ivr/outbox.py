@@ -1,9 +1,14 @@
-"""Delivers what must leave the house: rows written with the business they belong to, retried until accepted or rejected."""
+"""Delivers what must leave the house: rows written with the business they belong to, one worker for each channel, in order.
+
+Delivery is at least once: a row is closed after the other side accepted it, and a kill between the two sends it again under the same id.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,89 +16,184 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ivr.crm.port import Crm, Delivered, Delivery, Rejected, RetryLater
-from ivr.store import complaints
+from ivr.delivery import Carried, Carrier, Delivered, Delivery, Disabled, NotYet, Parcel, Rejected, RetryLater, Unknown
 from ivr.store.database import Database, StoreError
-from ivr.store.schema import ComplaintRow, OutboxRow
-from ivr.store.sealing import Sealer
+from ivr.store.schema import OutboxRow
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
-IDLE_S = 30.0  # a row written by another process is found at the latest after this
-DELIVERY_TIMEOUT_S = 20.0
-FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 900.0
+PENDING, UNSURE, DONE, REJECTED, EXPIRED = "pending", "unknown", "done", "rejected", "expired"
+OPEN_STATES = (PENDING, UNSURE)
+BATCH = 200
+IDLE_S = 10.0  # a row written by another process (the command line) is found at the latest after this
+DELIVERY_TIMEOUT_S = 30.0  # the carriers have shorter deadlines of their own
+DATABASE_PAUSE_S = 2.0
+FIRST_RETRY_S = 5.0
+# A receiver that is down is waited for, and nothing overtakes. After so many failures (over an hour) of one row, later ones are tried
+# behind it: it may be this row alone that the receiver chokes on.
+STUBBORN_AFTER = 12
 
 
-def retry_delay_s(attempts: int) -> float:
-    """Seconds until the next attempt after ``attempts`` failed ones: doubling from 5 s, at most 15 min."""
-    return float(min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempts - 1)))
+def retry_delay_s(attempts: int, longest_s: float) -> float:
+    """Seconds until the next attempt after ``attempts`` failed ones: doubling from 5 s, at most ``longest_s``."""
+    return float(min(longest_s, FIRST_RETRY_S * 2 ** (min(attempts, 30) - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: int
+    next_attempt_at: datetime
+    parcel: Parcel
 
 
 class Outbox:
-    """One worker, oldest row first. ``wake`` it after a commit; it looks by itself too."""
+    """One task for each carrier. ``wake`` it after a commit; it looks by itself too."""
 
-    def __init__(self, database: Database, sealer: Sealer, crm: Crm, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, database: Database, carriers: Sequence[Carrier], clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._database = database
-        self._sealer = sealer
-        self._crm = crm
+        self._carriers = {carrier.channel: carrier for carrier in carriers}
+        if len(self._carriers) != len(carriers):
+            raise ValueError("two carriers of one channel")
         self._clock = clock
-        self._wake = asyncio.Event()
+        self._wakes = {channel: asyncio.Event() for channel in self._carriers}
+        self._disabled: dict[str, str] = {}
+        self._failing: dict[str, str] = {}
 
     def wake(self) -> None:
-        self._wake.set()
+        """Something was committed. Called on the event loop."""
+        for event in self._wakes.values():
+            event.set()
+
+    @property
+    def troubles(self) -> list[str]:
+        """What doesn't get out, a sentence for each channel; empty when all is well."""
+        return [f"{channel}: {reason}" for channel, reason in sorted((self._failing | self._disabled).items())]
 
     async def run(self) -> None:
-        """Until cancelled. A database that refuses is waited for."""
-        while True:
-            self._wake.clear()
+        """Until cancelled. A database that refuses is waited for; a worker's death ends the whole."""
+        async with asyncio.TaskGroup() as group:
+            for channel in self._carriers:
+                group.create_task(self._work(channel), name=f"outbox-{channel}")
+
+    async def _work(self, channel: str) -> None:
+        wake = self._wakes[channel]
+        while channel not in self._disabled:
+            wake.clear()
             try:
-                delivered = await self.deliver_due()
+                pause_s = await self.deliver_due(channel)
             except StoreError as error:
-                log.error("outbox waits for the database", reason=str(error))
-                delivered = 0
-            if delivered < BATCH:
-                try:
-                    await asyncio.wait_for(self._wake.wait(), IDLE_S)
-                except TimeoutError:
-                    continue
+                log.error("outbox waits for the database", channel=channel, reason=str(error))
+                pause_s = DATABASE_PAUSE_S
+            if pause_s > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), pause_s)
+        await asyncio.Event().wait()
 
-    async def deliver_due(self) -> int:
-        """Deliver what is due now; tells how many rows were tried. Raises StoreError."""
-        due = await self._database.read(self._due)
-        for row_id, subject in due:
-            complaint = await self._database.read(partial(complaints.by_number, sealer=self._sealer, number=subject))
-            if complaint is None:
-                delivery: Delivery = Rejected(f"there is no complaint {subject}")
+    async def deliver_due(self, channel: str) -> float:
+        """Deliver what is due on this channel now; tells in how many seconds to look again, at the latest. Raises StoreError."""
+        carrier = self._carriers[channel]
+        rows = await self._database.read(partial(self._open_rows, channel=channel))
+        rows = await self._without_expired(carrier, rows)
+        if not rows:
+            self._failing.pop(channel, None)
+            return IDLE_S
+        blocked: set[str] = set()  # subjects whose earlier row is still open: their later ones wait for it
+        while rows:
+            head = rows[0]
+            if head.parcel.subject in blocked:
+                rows = rows[1:]
+                continue
+            if (wait_s := self._wait_s(head, carrier)) > 0:
+                return min(wait_s, IDLE_S)
+            free = [row for row in rows if row.parcel.subject not in blocked]
+            result = await self._carry(carrier, [row.parcel for row in free])
+            if isinstance(result, NotYet):
+                return min(result.after_s, IDLE_S)
+            taken = free[: result.taken]
+            await self._database.write(partial(self._settle, carrier=carrier, rows=taken, delivery=result.delivery))
+            if isinstance(result.delivery, Disabled):
+                self._disabled[channel] = result.delivery.reason
+                return IDLE_S
+            if isinstance(result.delivery, RetryLater | Unknown):
+                self._failing[channel] = result.delivery.reason
+                if head.parcel.attempts + 1 < STUBBORN_AFTER:
+                    return 0.0  # look anew: the head's next attempt says how long to wait
+                log.error("one delivery fails for over an hour: the ones behind it are tried", channel=channel, key=head.parcel.key)
+                blocked |= {row.parcel.subject for row in taken}
             else:
-                try:
-                    delivery = await asyncio.wait_for(self._crm.open_case(complaint), DELIVERY_TIMEOUT_S)
-                except TimeoutError:
-                    delivery = RetryLater(f"{self._crm.name} did not answer within {DELIVERY_TIMEOUT_S:g} s")
-            await self._database.write(partial(self._settle, row_id=row_id, delivery=delivery))
-        return len(due)
+                self._failing.pop(channel, None)
+            gone = {row.id for row in taken}
+            rows = [row for row in rows if row.id not in gone]
+        return IDLE_S if blocked else 0.0
 
-    def _due(self, session: Session) -> list[tuple[int, str]]:
-        query = (
-            select(OutboxRow.id, OutboxRow.subject)
-            .where(OutboxRow.state == "pending", OutboxRow.next_attempt_at <= self._clock())
-            .order_by(OutboxRow.id)
-            .limit(BATCH)
-        )
-        return [(row_id, subject) for row_id, subject in session.execute(query)]
+    async def _carry(self, carrier: Carrier, parcels: Sequence[Parcel]) -> Carried | NotYet:
+        try:
+            async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+                return await carrier.carry(parcels)
+        except TimeoutError:
+            return Carried(1, Unknown(f"no answer within {DELIVERY_TIMEOUT_S:g} s"))
+        except StoreError:
+            raise
+        except Exception as error:
+            # A bug in an adapter must not take the telephones down with it, nor lose the parcel.
+            log.exception("a fault of ours in a delivery", channel=carrier.channel, key=parcels[0].key)
+            return Carried(1, RetryLater(f"a fault of ours: {type(error).__name__}"))
 
-    def _settle(self, session: Session, row_id: int, delivery: Delivery) -> None:
-        row = session.get_one(OutboxRow, row_id)
-        row.attempts += 1
+    def _open_rows(self, session: Session, channel: str) -> list[_Row]:
+        query = select(OutboxRow).where(OutboxRow.channel == channel, OutboxRow.state.in_(OPEN_STATES)).order_by(OutboxRow.id)
+        return [
+            _Row(
+                row.id,
+                row.next_attempt_at,
+                Parcel(row.key, row.topic, row.subject, row.payload, row.created_at, row.attempts, row.state == UNSURE),
+            )
+            for row in session.scalars(query.limit(BATCH))
+        ]
+
+    def _wait_s(self, row: _Row, carrier: Carrier) -> float:
+        wait_s = (row.next_attempt_at - self._clock()).total_seconds()
+        # No wait is longer than the longest retry: a longer one means that the clock was set back since.
+        return wait_s if wait_s <= carrier.longest_retry_s else 0.0
+
+    async def _without_expired(self, carrier: Carrier, rows: list[_Row]) -> list[_Row]:
+        if carrier.keeps is None:
+            return rows
+        oldest = self._clock() - carrier.keeps
+        expired = [row for row in rows if row.parcel.created_at < oldest]
+        if expired:
+            await self._database.write(partial(self._expire, ids=[row.id for row in expired]))
+            log.error("too late to deliver, given up", channel=carrier.channel, rows=len(expired), first=expired[0].parcel.key)
+        return [row for row in rows if row.parcel.created_at >= oldest]
+
+    @staticmethod
+    def _expire(session: Session, ids: Sequence[int]) -> None:
+        for row_id in ids:
+            session.get_one(OutboxRow, row_id).state = EXPIRED
+
+    def _settle(self, session: Session, carrier: Carrier, rows: Sequence[_Row], delivery: Delivery) -> None:
         now = self._clock()
-        if isinstance(delivery, Delivered):
-            row.state, row.done_at, row.last_error = "done", now, None
-            session.get_one(ComplaintRow, row.subject).crm_reference = delivery.reference
-            log.info("complaint delivered", complaint=row.subject, to=self._crm.name)
-        elif isinstance(delivery, Rejected):
-            row.state, row.last_error = "rejected", delivery.reason
-            log.error("complaint rejected", complaint=row.subject, by=self._crm.name, reason=delivery.reason)
-        else:
-            delay = retry_delay_s(row.attempts)
-            row.next_attempt_at, row.last_error = now + timedelta(seconds=delay), delivery.reason
-            log.warning("complaint not delivered", complaint=row.subject, to=self._crm.name, reason=delivery.reason, retry_in_s=delay)
+        for found in rows:
+            row = session.get_one(OutboxRow, found.id)
+            row.attempts += 1
+            told = {"channel": carrier.channel, "topic": row.topic, "subject": row.subject}
+            match delivery:
+                case Delivered():
+                    row.state, row.done_at, row.last_error = DONE, now, None
+                    carrier.settled(session, found.parcel, delivery)
+                    log.info("delivered", **told, together=len(rows))
+                case Rejected(reason):
+                    row.state, row.last_error = REJECTED, reason
+                    log.error("rejected: a person has to look at it", **told, reason=reason)
+                case Disabled(reason):
+                    row.last_error = reason
+                    log.critical("the receiver wants nothing more: this channel rests until ivrd is restarted", **told, reason=reason)
+                case RetryLater(reason, after_s):
+                    self._again(row, PENDING, reason, max(retry_delay_s(row.attempts, carrier.longest_retry_s), after_s or 0.0), carrier)
+                case Unknown(reason):
+                    self._again(row, UNSURE, reason, retry_delay_s(row.attempts, carrier.longest_retry_s), carrier)
+
+    def _again(self, row: OutboxRow, state: str, reason: str, delay_s: float, carrier: Carrier) -> None:
+        delay_s = min(delay_s, carrier.longest_retry_s)
+        row.state, row.last_error = state, reason
+        row.next_attempt_at = self._clock() + timedelta(seconds=delay_s)
+        log.warning("not delivered", channel=row.channel, topic=row.topic, subject=row.subject, reason=reason, retry_in_s=delay_s)

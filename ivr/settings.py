@@ -11,6 +11,7 @@ import re
 import secrets
 import tomllib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -150,12 +151,18 @@ class Callbacks(Section):
     countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ("CN",)
     number_types: tuple[Literal["mobile", "fixed_line", "fixed_line_or_mobile"], ...] = ("mobile", "fixed_line", "fixed_line_or_mobile")
     first_after_minutes: Annotated[float, Field(ge=0, le=1440)] = 2.0
-    retry_minutes: tuple[Annotated[float, Field(gt=0, le=2880)], ...] = (15.0, 120.0)
+    retry_minutes: Annotated[tuple[Annotated[float, Field(gt=0, le=2880)], ...], Field(max_length=2)] = (15.0, 120.0)
     expires_h: Annotated[float, Field(gt=0, le=720)] = 96.0
     ring_s: Annotated[int, Field(ge=10, le=120)] = 45
     concurrent: Annotated[int, Field(ge=1, le=100)] = 2
     a_number_a_day: Annotated[int, Field(ge=1, le=20)] = 3
     follow_up_after_h: Annotated[float, Field(ge=0, le=720)] = 24.0
+
+    @model_validator(mode="after")
+    def _gaps_grow(self) -> Callbacks:
+        if any(later <= earlier for earlier, later in pairwise(self.retry_minutes)):
+            raise ValueError("retry_minutes must grow from one gap to the next")
+        return self
 
 
 class AlertChannel(Section):
@@ -168,11 +175,19 @@ class AlertChannel(Section):
     a_minute: Annotated[int, Field(ge=1, le=600)] = 18
     language: Literal["zh", "en"] = "zh"
 
+    @model_validator(mode="after")
+    def _complete(self) -> AlertChannel:
+        if self.kind == "webhook" and self.secret_file is None:
+            raise ValueError("a webhook needs secret_file")
+        return self
+
 
 class Alerts(Section):
-    """``loss_window_minutes`` and ``loss_least_calls``: the loss rate of the last half-hour alerts only with enough calls in it."""
+    """``menus``: who hangs up in the menus is told of too. ``loss_window_minutes`` and ``loss_least_calls``: the loss rate of the last
+    half-hour alerts only with enough calls in it."""
 
     channels: dict[Name, AlertChannel] = Field(default_factory=dict)
+    menus: bool = True
     loss_rate: Annotated[float, Field(gt=0, le=1)] = 0.3
     loss_window_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
     loss_least_calls: Annotated[int, Field(ge=2, le=10000)] = 10
@@ -245,6 +260,12 @@ class Settings(Section):
             for name, queue in self.queues.items()
             for member in queue.members
             if member not in self.agents
+        ]
+        problems += [
+            f"alerts.channels.{name}.lines names {line!r}, which is no line; there is {_listed(self.lines)}"
+            for name, channel in self.alerts.channels.items()
+            for line in channel.lines
+            if line not in self.lines
         ]
         if self.asterisk.rtp_first_port >= self.asterisk.rtp_last_port:
             problems.append("asterisk.rtp_first_port must be below asterisk.rtp_last_port")

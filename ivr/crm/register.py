@@ -1,9 +1,9 @@
-"""The built-in complaint register as a CRM: the default. The case is the register's own row, so opening it needs nobody else."""
+"""The built-in complaint register as a CRM: the default. The case is the register's own row, so it needs nobody else."""
 
 from __future__ import annotations
 
-from ivr.crm.port import Delivered, Delivery
-from ivr.store.complaints import Complaint
+from ivr.crm.port import CaseNews
+from ivr.delivery import Delivered, Delivery
 
 
 class BuiltInRegister:
@@ -11,5 +11,8 @@ class BuiltInRegister:
 
     name = "register"
 
-    async def open_case(self, complaint: Complaint) -> Delivery:
-        return Delivered(complaint.number)
+    async def open_case(self, news: CaseNews) -> Delivery:
+        return Delivered(news.complaint.number)
+
+    async def update_case(self, news: CaseNews) -> Delivery:
+        return Delivered(news.complaint.number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -14,7 +15,9 @@ from ivr.store.schema import ComplaintCounterRow, ComplaintRow, MessageRow, Outb
 from ivr.store.sealing import Sealer
 
 OPEN = "open"
-COMPLAINT_FILED = "complaint.filed"  # the outbox topic
+# The outbox topics and their channel.
+COMPLAINT_FILED = "complaint.filed"
+COMPLAINT_UPDATED = "complaint.updated"
 CRM_CHANNEL = "crm"
 
 
@@ -36,6 +39,7 @@ class Complaint:
     state: str
     crm_reference: str | None
     filed_at: datetime
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,14 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
     """Register a complaint once, with its outbox row in the same transaction; tells its number (R11).
 
     Filed again under its key (a time-out was retried, a caller hung up while his number was read out), nothing changes, but for one
-    thing: what was incomplete and is now told to the end becomes complete.
+    thing: what was incomplete and is now told to the end becomes complete, and the CRM is told so.
     """
     row = session.scalars(select(ComplaintRow).where(ComplaintRow.key == new.key)).one_or_none()
     if row is not None:
         if row.incomplete and not new.incomplete:
             row.incomplete = False
             row.recording, row.recording_s = new.recording or row.recording, new.recording_s or row.recording_s
+            session.add(crm_row(f"{COMPLAINT_UPDATED}:{new.key}:complete", COMPLAINT_UPDATED, row.number, {}, now))
         return row.number
     number = _next_number(session, prefix, zone, now)
     session.add(
@@ -96,20 +101,34 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
             filed_at=now,
         )
     )
-    session.add(
-        OutboxRow(
-            key=f"{COMPLAINT_FILED}:{new.key}",
-            channel=CRM_CHANNEL,
-            topic=COMPLAINT_FILED,
-            subject=number,
-            payload={},
-            state="pending",
-            attempts=0,
-            created_at=now,
-            next_attempt_at=now,
-        )
-    )
+    session.add(crm_row(f"{COMPLAINT_FILED}:{new.key}", COMPLAINT_FILED, number, {}, now))
     return number
+
+
+def crm_row(key: str, topic: str, number: str, payload: dict[str, Any], now: datetime) -> OutboxRow:
+    """What the CRM is to be told of a complaint: read anew at delivery, so that nothing of the customer stands in the outbox."""
+    return OutboxRow(
+        key=key,
+        channel=CRM_CHANNEL,
+        topic=topic,
+        subject=number,
+        payload=payload,
+        state="pending",
+        attempts=0,
+        created_at=now,
+        next_attempt_at=now,
+    )
+
+
+def resend(session: Session, number: str) -> int:
+    """Let what the CRM rejected of this complaint wait to be sent again; tells how many rows."""
+    rows = session.scalars(
+        select(OutboxRow).where(OutboxRow.channel == CRM_CHANNEL, OutboxRow.subject == number, OutboxRow.state == "rejected")
+    )
+    found = list(rows)
+    for row in found:
+        row.state = "pending"
+    return len(found)
 
 
 def _next_number(session: Session, prefix: str, zone: ZoneInfo, now: datetime) -> str:
@@ -176,4 +195,5 @@ def _complaint(row: ComplaintRow, sealer: Sealer) -> Complaint:
         state=row.state,
         crm_reference=row.crm_reference,
         filed_at=row.filed_at,
+        verdict=row.verdict,
     )

@@ -42,6 +42,7 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[
             "complaint": contact.complaint,
             "complaint_complete": contact.complaint_complete,
             "left_message": contact.left_message,
+            "callback": contact.callback,
             "found_closed": contact.found_closed,
             "hung_up_in_flow": contact.hung_up_in_flow,
             "finished": contact.finished,
@@ -114,10 +115,11 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         flow_version=row.flow_version,
         ended_at=row.ended_at,
         path=[PathStep(step["node"], datetime.fromisoformat(step["at"]), step["keys"]) for step in row.path],
-        visits=[_visit(data) for data in row.visits],
+        visits=visits_of_row(row),
         complaint=progress.get("complaint"),
         complaint_complete=bool(progress.get("complaint_complete")),
         left_message=bool(progress.get("left_message")),
+        callback=progress.get("callback"),
         found_closed=bool(progress.get("found_closed")),
         hung_up_in_flow=bool(progress.get("hung_up_in_flow")),
         finished=bool(progress.get("finished")),
@@ -125,6 +127,11 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         served_by=row.served_by,
         resume=progress.get("resume"),
     )
+
+
+def visits_of_row(row: ContactRow) -> list[Visit]:
+    """The queue visits alone: nothing of the caller is unsealed for them."""
+    return [_visit(data) for data in row.visits]
 
 
 _VISIT_TIMES = ("joined_at", "picked_up_at", "answered_at", "unanswered_at", "left_at", "talk_ended_at")

@@ -19,6 +19,7 @@ from support.fake_agi_caller import FakeCaller
 from ami_bridge.agi import AgiCall, AgiServer, AgiSettings
 from callflows import loader
 from callflows.calendar import AlwaysOpen, Calendar
+from ivr.crm.carrier import CrmCarrier
 from ivr.crm.port import Crm
 from ivr.crm.register import BuiltInRegister
 from ivr.domain.contacts import Contact
@@ -114,7 +115,7 @@ async def inside(
     database = new_database(folder)
     sealer = Sealer("a secret for tests")
     tracker = Tracker(database, sealer)
-    outbox = Outbox(database, sealer, crm or BuiltInRegister())
+    outbox = Outbox(database, [CrmCarrier(database, sealer, crm or BuiltInRegister())])
     intake = Intake(database, sealer, outbox, prefix="C", zone=ZONE, country="CN", area_code=None)
     prompts = FakePrompts()
     house = House(

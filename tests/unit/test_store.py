@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,14 +11,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
 from support.house import ZONE, new_database
 
-from ivr.crm.port import Delivered, Delivery, Rejected, RetryLater
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
-from ivr.outbox import Outbox, retry_delay_s
 from ivr.store import complaints, contacts
-from ivr.store.complaints import Complaint, NewComplaint, NewMessage
+from ivr.store.complaints import NewComplaint, NewMessage
 from ivr.store.database import Database, StoreError
 from ivr.store.schema import Base, OutboxRow
 from ivr.store.sealing import SealBrokenError, Sealer
@@ -60,7 +56,8 @@ def test_a_complaint_filed_again_is_the_same_one(database: Database) -> None:
     assert file(database, new(incomplete=True)) == first
     (complaint,) = database.read_now(lambda session: complaints.latest(session, SEALER, 10))
     assert not complaint.incomplete
-    assert len(database.read_now(lambda session: session.query(OutboxRow).all())) == 1
+    topics = [row.topic for row in database.read_now(lambda session: session.query(OutboxRow).order_by(OutboxRow.id).all())]
+    assert topics == ["complaint.filed", "complaint.updated"], "the CRM hears once of it, and once that it was told to its end"
 
 
 def test_writers_in_many_threads_give_out_each_number_once(database: Database) -> None:
@@ -138,49 +135,3 @@ async def test_a_write_that_takes_too_long_is_given_up_on_but_may_commit(databas
         await database.write(slow, timeout_s=0.05)
     assert started.is_set()
     await database.probe()
-
-
-class ScriptedCrm:
-    """Answers what it is told to, and counts what came."""
-
-    name = "scripted"
-
-    def __init__(self, *answers: Delivery) -> None:
-        self.answers = list(answers)
-        self.seen: list[str] = []
-
-    async def open_case(self, complaint: Complaint) -> Delivery:
-        self.seen.append(complaint.number)
-        return self.answers.pop(0)
-
-
-async def test_the_outbox_retries_until_delivered_and_no_longer(database: Database) -> None:
-    number = await asyncio.to_thread(file, database, new())
-    crm = ScriptedCrm(RetryLater("down"), RetryLater("still down"), Delivered("case-1"))
-    clock = [NOW]
-    outbox = Outbox(database, SEALER, crm, clock=lambda: clock[0])
-    assert await outbox.deliver_due() == 1
-    assert await outbox.deliver_due() == 0, "not before its time"
-    clock[0] += timedelta(seconds=retry_delay_s(1))
-    await outbox.deliver_due()
-    clock[0] += timedelta(seconds=retry_delay_s(2))
-    await outbox.deliver_due()
-    clock[0] += timedelta(days=1)
-    assert await outbox.deliver_due() == 0
-    assert crm.seen == [number] * 3
-    complaint = await database.read(partial(complaints.by_number, sealer=SEALER, number=number))
-    assert complaint is not None
-    assert complaint.crm_reference == "case-1"
-
-
-async def test_what_a_crm_rejects_is_not_tried_again(database: Database) -> None:
-    await asyncio.to_thread(file, database, new())
-    outbox = Outbox(database, SEALER, ScriptedCrm(Rejected("no such product")), clock=lambda: NOW)
-    await outbox.deliver_due()
-    assert await outbox.deliver_due() == 0
-    state = await database.read(lambda session: session.execute(text("SELECT state, last_error FROM outbox")).one())
-    assert tuple(state) == ("rejected", "no such product")
-
-
-def test_retries_grow_to_a_quarter_of_an_hour() -> None:
-    assert [retry_delay_s(n) for n in (1, 2, 3, 20)] == [5, 10, 20, 900]

@@ -1,0 +1,178 @@
+"""``ivrd complaints``: the register 《投诉登记表》, and the steps of a case with who and when 《投诉处理表》.
+
+The same service as the console's buttons: ``ivr.cases``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ivr.cases import Cases, OnInformed, nothing_follows
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
+from ivr.settings import Settings
+from ivr.store import cases, complaints
+from ivr.store.cases import CaseEvent
+from ivr.store.complaints import Complaint
+from ivr.views import complaint_as_json
+
+app = typer.Typer(help="The complaint register 投诉登记表.", no_args_is_help=True)
+
+NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The complaint's number.")]
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who takes this step.")]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="What was found, done or said.")]
+
+
+@app.command("list", epilog="Example: ivrd complaints list --state open")
+def complaints_list(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    limit: LimitOption = 50,
+    state: Annotated[CaseState | None, typer.Option(help="Only in this state.")] = None,
+) -> None:
+    """The newest complaints first."""
+    settings = settings_from(config)
+    wanted = state.value if state else None
+    found = read_store(settings, lambda session, sealer: complaints.latest(session, sealer, limit, state=wanted))
+    records = [_record(complaint, settings) for complaint in found]
+    if as_json:
+        print_json(records)
+        return
+    table = Table("number", "filed", "state", "finding", "next", "contact number", "serial", "recording s", "complete")
+    for record in records:
+        table.add_row(
+            record["number"],
+            _minute(record["filed_at"]),
+            record["state"],
+            record["verdict"] or "-",
+            record["next_step"] or "-",
+            record["contact_number"] or "-",
+            record["serial"] or "-",
+            str(record["recording_seconds"] or "-"),
+            "no" if record["incomplete"] else "yes",
+        )
+    Console().print(table)
+
+
+@app.command("show", epilog="Example: ivrd complaints show C2026112100001")
+def complaints_show(number: NumberArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """One complaint with its steps, and where its recording lies."""
+    settings = settings_from(config)
+    found = read_store(
+        settings,
+        lambda session, sealer: (
+            complaints.by_number(session, sealer, number.upper()),
+            cases.events_of(session, number.upper()),
+        ),
+    )
+    complaint, events = found
+    if complaint is None:
+        fail(f"there is no complaint {number}")
+    _print(complaint, events, settings, as_json)
+
+
+@app.command("verify", epilog='Example: ivrd complaints verify C2026112100001 --finding ordinary --by "Li Na" --note "wrong part sent"')
+def complaints_verify(
+    number: NumberArgument,
+    by: ByOption,
+    note: NoteOption,
+    finding: Annotated[Finding, typer.Option("--finding", help="What the department found (R13-R15).")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The department has looked into it: unfounded, ordinary, or serious. A finding can be corrected until the case is solved."""
+    _take(number, StepTaken(Step.VERIFY, by, note, finding), config, as_json)
+
+
+@app.command("solve", epilog='Example: ivrd complaints solve C2026112100001 --by "Li Na" --note "part replaced"')
+def complaints_solve(
+    number: NumberArgument, by: ByOption, note: NoteOption, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """The department is done, and the form returns to the centre (R16)."""
+    _take(number, StepTaken(Step.SOLVE, by, note), config, as_json)
+
+
+@app.command("inform", epilog='Example: ivrd complaints inform C2026112100001 --by "Wang Wei" --note "satisfied"')
+def complaints_inform(
+    number: NumberArgument, by: ByOption, note: NoteOption, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """The customer was told the result, or that it is unfounded and why (R13, R16)."""
+    _take(number, StepTaken(Step.INFORM, by, note), config, as_json)
+
+
+@app.command("close", epilog='Example: ivrd complaints close C2026112100001 --by "Wang Wei"')
+def complaints_close(
+    number: NumberArgument, by: ByOption, note: NoteOption = "", config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Nothing is left to do."""
+    _take(number, StepTaken(Step.CLOSE, by, note), config, as_json)
+
+
+@app.command("resend", epilog="Example: ivrd complaints resend C2026112100001")
+def complaints_resend(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Send again what the CRM rejected of this complaint, once the reason is mended. A running daemon takes it within ten seconds."""
+    settings = settings_from(config)
+    with opened_store(settings) as (database, _):
+        rows = database.write_now(lambda session: complaints.resend(session, number.upper()))
+    if not rows:
+        fail(f"nothing of {number} was rejected")
+    typer.echo(f"{rows} waiting to be sent again" if rows > 1 else "waiting to be sent again")
+
+
+def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) -> None:
+    settings = settings_from(config)
+    with opened_store(settings) as (database, sealer):
+        service = Cases(database, sealer, on_informed=_on_informed(settings))
+        try:
+            complaint = service.take_step_now(number.upper(), taken)
+        except StepRefusedError as error:
+            fail(str(error))
+        events = database.read_now(lambda session: cases.events_of(session, complaint.number))
+    _print(complaint, events, settings, as_json)
+
+
+def _on_informed(_: Settings) -> OnInformed:
+    return nothing_follows
+
+
+def _record(complaint: Complaint, settings: Settings) -> dict[str, Any]:
+    case = Case(complaint.number, CaseState(complaint.state), Finding(complaint.verdict) if complaint.verdict else None)
+    return {
+        **complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)),
+        "verdict": complaint.verdict,
+        "next_step": next_step(case),
+    }
+
+
+def _print(complaint: Complaint, events: Sequence[CaseEvent], settings: Settings, as_json: bool) -> None:
+    steps = [
+        {
+            "action": event.action,
+            "at": event.at.astimezone(settings.zone).isoformat(timespec="milliseconds"),
+            "by": event.actor,
+            "note": event.note,
+        }
+        for event in events
+    ]
+    record = {**_record(complaint, settings), "steps": steps}
+    if as_json:
+        print_json(record)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in record.items():
+        if key == "steps":
+            lines = [f"{_minute(step['at'])}  {step['action']} by {step['by']}: {step['note'] or '-'}" for step in steps]
+            table.add_row(key, escape("\n".join(lines) or "-"))
+        else:
+            table.add_row(key, escape("-" if value is None or value == "" else str(value)))
+    Console(soft_wrap=True).print(table)
+
+
+def _minute(at: str) -> str:
+    return at[:19].replace("T", " ")
