@@ -25,6 +25,7 @@ SILENCE_ENDS_S = 5  # a caller thinks for a moment; who says nothing for this lo
 KEY_WAIT_MS = 5_000
 MENU_TRIES = 2
 LONGEST_WORD = 200  # characters, as in ``spool``
+KEPT_SILENCE_S = 1.1
 WAV_HEADER_BYTES, WAV_BYTES_PER_S = 44, 16_000  # 8 kHz, 16 bits, mono
 
 Kind = Literal["message", "complaint", "contact"]
@@ -39,6 +40,7 @@ class Task:
     wait_s: int
     after_queue: bool
     status: str
+    left_queue: str = ""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,9 @@ class Entry:
     seconds: float = 0.0
     recording: str | None = None
     path: list[dict[str, str]] = field(default_factory=list)
+    to_queue: str | None = None  # where he was sent in the end
+    left_queue: str | None = None  # where he came back from, and how that ended (QUEUESTATUS)
+    queue_status: str | None = None
     incomplete: bool = True  # until the caller has been taken to the end
 
     def at(self, node: str) -> dict[str, str]:
@@ -92,7 +97,7 @@ def parse(arguments: list[str]) -> Task:
     parser.add_argument("ended_queue", nargs="?", default="")
     parser.add_argument("status", nargs="?", default="")
     given = parser.parse_args(arguments)
-    return Task(given.spool, given.queue, given.wait, given.event == "queue", given.status)
+    return Task(given.spool, given.queue, given.wait, given.event == "queue", given.status, given.ended_queue)
 
 
 class FallbackCall:
@@ -147,10 +152,12 @@ class FallbackCall:
                 break
         self.entry.at("fallback_queue")
         self._say("fallback-queueing")
+        self.entry.to_queue = self.task.queue
         return True
 
     def _after_queue(self) -> bool:
         self.entry.at("fallback_after_queue")
+        self.entry.left_queue, self.entry.queue_status = _clean(self.task.left_queue), _clean(self.task.status)
         if self.task.status == "CONTINUE":  # an agent has served him
             self._say("fallback-goodbye")
         else:
@@ -175,7 +182,9 @@ class FallbackCall:
             self._complain(f"nothing could be recorded into {self.task.spool}: {error.strerror}")
             entry.kind = "contact"
             return False
-        if entry.seconds:
+        # Asterisk leaves the last second of the silence that ended a recording (res_agi.c): that alone is no message.
+        said = entry.seconds - KEPT_SILENCE_S if reply.data == "timeout" else entry.seconds
+        if said > 0:
             entry.recording = f"{entry.id}.wav"
         if hung_up:
             raise AGIHangup("while recording")
@@ -254,6 +263,9 @@ def leave(entry: Entry, spool: Path, now: datetime) -> None:
         "seconds": entry.seconds,
         "recording": entry.recording,
         "path": entry.path,
+        "to_queue": entry.to_queue,
+        "left_queue": entry.left_queue,
+        "queue_status": entry.queue_status,
         "incomplete": entry.incomplete,
     }
     partial = spool / f".partial-{entry.id}"

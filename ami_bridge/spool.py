@@ -63,6 +63,9 @@ class SpoolEntry:
     recording: Path | None
     path: tuple[SpoolStep, ...]
     incomplete: bool
+    to_queue: str | None = None  # where the caller was sent in the end
+    left_queue: str | None = None  # where he came back from, and how that had ended (QUEUESTATUS)
+    queue_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,9 @@ def _entry(file: Path, directory: Path) -> SpoolEntry:
         recording=_recording(values.get("recording"), identity, directory),
         path=_path(values.get("path")),
         incomplete=incomplete,
+        to_queue=_text_or_none(values, "to_queue"),
+        left_queue=_text_or_none(values, "left_queue"),
+        queue_status=_text_or_none(values, "queue_status"),
     )
 
 

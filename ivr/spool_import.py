@@ -94,8 +94,11 @@ class SpoolImporter:
                     line=entry.line or ("complaint" if entry.kind == "complaint" else None),
                     language=entry.language,
                     path=tuple((step.node, step.at, step.keys) for step in entry.path),
-                    left_message=entry.kind == "message",
+                    left_message=entry.kind == "message" and recording is not None,
                     ended_at=entry.ended_at,
+                    to_queue=entry.to_queue,
+                    left_queue=entry.left_queue,
+                    queue_status=entry.queue_status,
                 )
             )
             await self._keep_business(entry, recording)
@@ -106,9 +109,10 @@ class SpoolImporter:
 
     async def _keep_business(self, entry: SpoolEntry, recording: str | None) -> None:
         contact = self._tracker.get(entry.contact)
-        if contact is None or recording is None:
+        if contact is None:
             return
-        if entry.kind == "complaint":
+        # Who hung up before saying anything has not complained; who stayed and said nothing is to be called back.
+        if entry.kind == "complaint" and (recording or not entry.incomplete):
             number = await self._intake.file_complaint(
                 contact,
                 serial=None,
@@ -120,8 +124,10 @@ class SpoolImporter:
             if number is None:
                 raise StoreError("a complaint of the spool could not be stored")
             self._tracker.apply(ComplaintRegistered(entry.recorded_at or entry.ended_at, contact.id, number, not entry.incomplete))
-        elif entry.kind == "message" and not await self._intake.take_message(
-            contact, recording=recording, recording_s=entry.seconds, complete=not entry.incomplete
+        elif (
+            entry.kind == "message"
+            and recording
+            and not await self._intake.take_message(contact, recording=recording, recording_s=entry.seconds, complete=not entry.incomplete)
         ):
             raise StoreError("a message of the spool could not be stored")
 

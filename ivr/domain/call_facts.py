@@ -69,6 +69,13 @@ class MessageLeft(SessionFact):
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackAccepted(SessionFact):
+    """He asked to be called back, and was promised it."""
+
+    callback: str
+
+
+@dataclass(frozen=True, slots=True)
 class FoundClosed(SessionFact):
     """The line the caller chose was out of hours."""
 
@@ -103,3 +110,6 @@ class ServedByFallback(SessionFact):
     path: tuple[tuple[str, datetime, str], ...]
     left_message: bool
     ended_at: datetime
+    to_queue: str | None = None  # he was sent there in the end
+    left_queue: str | None = None  # he came back from there at ``at``, and how that had ended (QUEUESTATUS)
+    queue_status: str | None = None

@@ -17,6 +17,7 @@ class ContactOutcome(StrEnum):
     ABANDONED_IVR = "abandoned_ivr"
     ABANDONED_QUEUE = "abandoned_queue"
     ABANDONED_RING = "abandoned_ring"
+    CALLBACK_ACCEPTED = "callback_accepted"
     VOICEMAIL = "voicemail"
     SELF_SERVED = "self_served"
     AFTER_HOURS = "after_hours"
@@ -120,11 +121,13 @@ class Contact:
     language: str = ""
     flow_version: str = ""
     ended_at: datetime | None = None
+    end_uncertain: bool = False  # nobody saw it: ``ended_at`` is when it was missed
     path: list[PathStep] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     complaint: str | None = None
     complaint_complete: bool = False
     left_message: bool = False
+    callback: str | None = None  # the promise he asked for and was given
     found_closed: bool = False
     hung_up_in_flow: bool = False
     finished: bool = False
@@ -151,7 +154,8 @@ def outcome_of(contact: Contact) -> ContactOutcome:
     """The one outcome of an ended contact: the best that happened to the caller, else where he gave up."""
     last = contact.visits[-1].outcome if contact.visits else None
     answers: tuple[tuple[bool, ContactOutcome], ...] = (
-        (contact.answered_at is not None, ContactOutcome.ANSWERED),
+        (any(visit.outcome is VisitOutcome.ANSWERED for visit in contact.visits), ContactOutcome.ANSWERED),
+        (contact.callback is not None, ContactOutcome.CALLBACK_ACCEPTED),
         (contact.left_message, ContactOutcome.VOICEMAIL),
         (contact.complaint_complete, ContactOutcome.SELF_SERVED),
         (last is VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),

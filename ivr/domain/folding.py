@@ -21,6 +21,7 @@ JUST_BEFORE = timedelta(seconds=0.5)
 ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
 # QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
 HUNG_UP = "HANGUP"  # our dialplan's own word, from its h extension
+SERVED = "CONTINUE"  # an agent has served him and hung up first
 _BY_QUEUE_STATUS = {
     "TIMEOUT": VisitOutcome.FLOW_TIMEOUT,
     "LEAVEEMPTY": VisitOutcome.FLOW_EMPTY,
@@ -83,6 +84,10 @@ def _message(contact: Contact, _: session.MessageLeft) -> None:
     contact.left_message = True
 
 
+def _callback(contact: Contact, fact: session.CallbackAccepted) -> None:
+    contact.callback = fact.callback
+
+
 def _closed(contact: Contact, _: session.FoundClosed) -> None:
     contact.found_closed = True
 
@@ -103,6 +108,7 @@ def _failed(contact: Contact, fact: session.FlowFailed) -> None:
 
 
 def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
+    watched = bool(contact.call) and contact.ended_at is None  # Asterisk's events will tell the end, or a snapshot
     contact.call = contact.call or fact.call
     contact.caller, contact.caller_name = fact.caller or contact.caller, fact.caller_name or contact.caller_name
     contact.dialled, contact.line = contact.dialled or fact.dialled, contact.line or fact.line
@@ -112,9 +118,38 @@ def _fallback(contact: Contact, fact: session.ServedByFallback) -> None:
     contact.left_message = contact.left_message or fact.left_message
     contact.served_by = "fallback"
     contact.started_at = min(contact.started_at, fact.at)
-    # Whoever the fallback put into a queue may still be there: then only Asterisk knows the end.
-    if contact.open_visit is None or fact.left_message:
-        _end(contact, fact.ended_at)
+    if fact.left_queue is not None:
+        _came_back(contact, fact.left_queue, fact.queue_status or "", fact.at)
+    if fact.to_queue is None:
+        _end_as_told(contact, fact.ended_at)
+        contact.end_uncertain = False
+    elif not watched:  # what became of him in the queue, nobody saw; the next entry may tell
+        contact.visits.append(Visit(fact.to_queue, fact.ended_at, uncertain=True))
+        contact.end_uncertain = True
+        _end_as_told(contact, fact.ended_at)
+
+
+def _came_back(contact: Contact, queue: str, status: str, at: datetime) -> None:
+    """Out of a queue, as the fallback was told. It settles a visit whose end nobody saw, and no other."""
+    if not contact.visits:
+        contact.visits.append(Visit(queue, at, uncertain=True))
+    visit = contact.visits[-1]
+    if not (visit.open or visit.uncertain):
+        return
+    visit.uncertain = True
+    for ring in visit.rings:
+        ring.ended_at = min(ring.ended_at or at, at)
+    if status == SERVED:  # by whom, and after how long, is not known
+        visit.outcome, visit.talk_ended_at, visit.ended_by, visit.left_at = VisitOutcome.ANSWERED, at, "agent", None
+    else:
+        visit.outcome, visit.left_at = _BY_QUEUE_STATUS.get(status, VisitOutcome.FAILED), at
+
+
+def _end_as_told(contact: Contact, at: datetime) -> None:
+    """The end as somebody saw it: better than the moment when a snapshot missed the call."""
+    if contact.end_uncertain:
+        contact.ended_at = at
+    _end(contact, at)
 
 
 def _joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
@@ -262,6 +297,7 @@ def close_uncertain(contact: Contact, at: datetime) -> None:
     for visit in contact.visits:
         if visit.open or visit.talking:
             visit.uncertain = True
+    contact.end_uncertain = contact.ended_at is None
     _end(contact, at)
 
 
@@ -286,6 +322,7 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     session.QueueRequested: _queue_requested,
     session.ComplaintRegistered: _complaint,
     session.MessageLeft: _message,
+    session.CallbackAccepted: _callback,
     session.FoundClosed: _closed,
     session.CallerHungUpInFlow: _hung_up_in_flow,
     session.FlowFinished: _finished,

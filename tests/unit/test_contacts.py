@@ -172,3 +172,39 @@ def test_facts_in_any_order_never_raise_and_an_ended_contact_has_no_open_visit(f
     contact = contact_of(*facts, GONE)
     assert contact.outcome is not None
     assert all(visit.outcome is not None for visit in contact.visits)
+
+
+def fallback(began: float, ended: float, **more: str) -> s.ServedByFallback:
+    return s.ServedByFallback(at(began), C, CALL, "+8613800138000", "", "400", None, "zh", (), False, at(ended), **more)
+
+
+def test_r63_an_outage_that_nobody_watched_still_says_who_was_served() -> None:
+    contact = Contact(C, START)
+    fold(contact, fallback(1, 20, to_queue="complaint"))
+    assert contact.outcome is ContactOutcome.ABANDONED_QUEUE  # as far as is known
+    fold(contact, fallback(40, 43, left_queue="complaint", queue_status="CONTINUE"))
+    (visit,) = contact.visits
+    assert (contact.outcome, contact.ended_at) == (ContactOutcome.ANSWERED, at(43))
+    assert (visit.queue, visit.ended_by, visit.wait_s, visit.talk_s, visit.uncertain) == ("complaint", "agent", None, None, True)
+
+
+def test_r63_the_spool_corrects_what_a_snapshot_could_only_guess() -> None:
+    contact = contact_of(JOIN, RANG)
+    close_uncertain(contact, at(300))
+    fold(contact, fallback(30, 55, left_queue="hr", queue_status="TIMEOUT"))
+    (visit,) = contact.visits
+    assert (visit.outcome, visit.wait_s, contact.ended_at) == (VisitOutcome.FLOW_TIMEOUT, 20.0, at(55))
+
+
+def test_a_queue_that_was_watched_is_not_told_anew_by_the_spool() -> None:
+    contact = contact_of(JOIN, RANG, PICKED, LEFT, CONNECT, complete(a.EndedBy.AGENT))
+    before = contact.visits[0].talk_s
+    fold(contact, fallback(43, 50, left_queue="hr", queue_status="CONTINUE"))
+    assert [visit.talk_s for visit in contact.visits] == [before]
+    assert contact.ended_at == at(50)
+
+
+def test_who_is_watched_while_the_fallback_queues_him_lives_on() -> None:
+    contact = contact_of(fallback(1, 8, to_queue="hr"), JOIN)
+    assert contact.ended_at is None
+    assert [visit.uncertain for visit in contact.visits] == [False]
