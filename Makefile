@@ -7,7 +7,7 @@ export STATE PORT_OFFSET DEMO ASTERISK_ROOTFS DEBIAN_MIRROR PYTHON LINE KEYS FRO
 
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check bench clean
+.PHONY: help setup setup-test run call test check bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ run: setup ## start Asterisk, the demo agents and ivrd in the foreground; Ctrl-C
 call: setup ## one real call to the running system: LINE=hr|course|product|complaint [KEYS="1 2# p"] [FROM=13800138000]
 	@exec $(VENV)/python -m ivr.testbed.call
 
-test: setup ## unit, golden, contract and acceptance tests; acceptance calls a real Asterisk by SIP
-	$(VENV)/python -m pytest tests/unit tests/golden tests/contract
+setup-test:
+	@docker/setup.sh test
+
+test: setup-test ## unit, golden, contract and acceptance tests; acceptance calls a real Asterisk by SIP
+	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/contract
 	$(VENV)/python -m pytest tests/acceptance
 
 check: setup ## ruff, mypy --strict, import rules, lock file

@@ -101,6 +101,17 @@ install_packages() {
         show_log_and_fail "these Debian packages can't be had from this machine's apt sources: $*"
 }
 
+# What only the tests want: a PostgreSQL server's programs and a browser. `docker/setup.sh test` asks for them.
+install_for_tests() {
+    if ! command -v initdb >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+        # The tests make clusters of their own: the package must not make and start one for the whole machine.
+        install_packages postgresql-common
+        as_root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+        install_packages postgresql
+    fi
+    command -v chromium >/dev/null 2>&1 || install_packages chromium
+}
+
 # ---------------------------------------------------------------------------------------------------- environment
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
@@ -277,5 +288,6 @@ missing=
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 command -v sipp >/dev/null 2>&1 || missing="$missing sip-tester"
 [ -z "$missing" ] || install_packages $missing
+[ "${1:-}" != test ] || install_for_tests
 set_up_environment
 set_up_asterisk

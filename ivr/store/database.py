@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ READERS = 4
 # A write waits for its turn behind others and for the disk; a caller hears a prompt meanwhile, so it must not take longer.
 WRITE_TIMEOUT_S = 8.0
 READ_TIMEOUT_S = 20.0
+WRITE_ATTEMPTS = 5
 SQLITE_BUSY_TIMEOUT_MS = 5000
 
 
@@ -52,14 +53,20 @@ class Database:
 
     def write_now(self, work: Callable[[Session], T]) -> T:
         """The blocking form, for the CLI and the threads. Raises StoreError."""
-        try:
-            with self._sessions.begin() as session:
-                if self.engine.dialect.name == "sqlite":
-                    # Take the write lock at once: a read lock raised later can fail without waiting.
-                    session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
-                return work(session)
-        except SQLAlchemyError as error:
-            raise StoreError(_sentence(error)) from error
+        for attempt in range(WRITE_ATTEMPTS):
+            try:
+                with self._sessions.begin() as session:
+                    if self.engine.dialect.name == "sqlite":
+                        # Take the write lock at once: a read lock raised later can fail without waiting.
+                        session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+                    return work(session)
+            except IntegrityError as error:
+                # Another writer was first with a key: the next look finds its row. PostgreSQL alone lets it come so far.
+                if attempt == WRITE_ATTEMPTS - 1:
+                    raise StoreError(_sentence(error)) from error
+            except SQLAlchemyError as error:
+                raise StoreError(_sentence(error)) from error
+        raise AssertionError("every attempt returns or raises")
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """Raises StoreError."""

@@ -1,0 +1,103 @@
+"""One suite over both databases: what is promised of SQLite holds on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from support.house import ZONE
+from support.postgresql import postgresql
+
+from ivr.domain.contacts import Contact, PathStep, Visit, VisitOutcome
+from ivr.store import complaints, contacts
+from ivr.store.complaints import NewComplaint
+from ivr.store.database import Database, StoreError
+from ivr.store.schema import Base
+from ivr.store.sealing import Sealer
+
+SEALER = Sealer("a secret for tests")
+NOW = datetime(2026, 11, 20, 17, 30, 1, 250000, tzinfo=UTC)
+WRITERS = 8
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        store = Database(f"sqlite:///{tmp_path / 'ivrd.db'}")
+    else:
+        server: str = request.getfixturevalue("server")
+        name = f"test_{threading.get_native_id()}_{abs(hash(request.node.name))}"
+        with create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        store = Database(f"{server}/{name}")
+    store.upgrade()
+    yield store
+    store.close()
+
+
+def file(database: Database, key: str) -> str:
+    new = NewComplaint(key, "7.1", "complaint", "1234", "+8613800138000", "王明", "+8613800138000", "2026/x", 6.0, False)
+    return database.write_now(partial(complaints.file, sealer=SEALER, new=new, prefix="C", zone=ZONE, now=NOW))
+
+
+def at_once(database: Database, keys: list[str]) -> list[str]:
+    barrier = threading.Barrier(len(keys))
+
+    def race(key: str) -> str:
+        barrier.wait()
+        return file(database, key)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        return list(pool.map(race, keys))
+
+
+def test_the_migrations_make_the_schema(database: Database) -> None:
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    assert not database.upgrade()
+
+
+def test_each_number_is_given_out_once_however_many_write(database: Database) -> None:
+    numbers = at_once(database, [f"race-{i}" for i in range(WRITERS)])
+    assert sorted(numbers) == [f"C20261121{i:05d}" for i in range(1, WRITERS + 1)]
+
+
+def test_the_same_complaint_filed_at_once_is_one(database: Database) -> None:
+    assert len(set(at_once(database, ["same"] * WRITERS))) == 1
+    assert len(database.read_now(lambda session: complaints.latest(session, SEALER, 10))) == 1
+
+
+def test_a_contact_comes_back_as_it_was(database: Database) -> None:
+    visit = Visit("hr", NOW, picked_up_at=NOW, answered_at=NOW, agent="Li Na", outcome=VisitOutcome.ANSWERED)
+    contact = Contact("7.1", NOW, caller="+8613800138000", caller_name="王明", path=[PathStep("menu", NOW, "1")], visits=[visit])
+    for _ in range(2):
+        database.write_now(partial(contacts.save, sealer=SEALER, contacts=[contact]))
+    assert database.read_now(partial(contacts.load, sealer=SEALER, contact_id="7.1")) == contact
+    assert database.read_now(partial(contacts.unfinished, sealer=SEALER)) == [contact]
+    assert database.read_now(partial(contacts.latest, sealer=SEALER, limit=5, caller="+8613800138000")) == [contact]
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def half(session: object) -> None:
+        contacts.save(session, SEALER, [Contact("7.9", NOW)])  # type: ignore[arg-type]
+        session.execute(text("SELECT * FROM nowhere"))  # type: ignore[attr-defined]
+
+    with pytest.raises(StoreError, match="refused"):
+        await database.write(half)
+    assert await asyncio.to_thread(database.read_now, partial(contacts.load, sealer=SEALER, contact_id="7.9")) is None
+    await database.probe()
