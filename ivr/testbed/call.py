@@ -46,7 +46,6 @@ LINES = {
 
 def main() -> int:
     """Exit status 0 when the call was answered and its record is there, 1 otherwise, 2 on wrong usage."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make call | head` ends quietly
     options = _options()
     environment = chosen_environment()
     try:
@@ -146,4 +145,5 @@ async def _show_record(call_id: str, environment: dict[str, str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `make call | head` ends quietly
     sys.exit(main())
