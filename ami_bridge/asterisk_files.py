@@ -38,8 +38,10 @@ LONGEST_SOCKET_PATH = 107
 # Not: dialplan (VarSet carries what callers type), dtmf, reporting (RTCP), security, command, config.
 AMI_READ = "call,agent,user,system"
 # What it may do: reporting = CoreSettings, CoreShowChannels, LoggerRotate; agent = pause and membership;
-# call = Hangup, Redirect and Status of a call. Not: originate (no call-backs yet), system, command, config - those two run programs.
+# call = Hangup, Redirect and Status of a call; originate = promised calls, whose dialplan checks the digits once more.
+# Not: system, command, config - those run programs.
 AMI_WRITE = "reporting,agent,call"
+AMI_WRITE_CALLING_OUT = f"{AMI_WRITE},originate"
 # Events nobody here reads are not even built: Newexten and VarSet would come for every dialplan step, RTCP every 5 s of a call.
 DISABLED_EVENTS = "Newexten,VarSet,RTCPSent,RTCPReceived,ChannelTalkingStart,ChannelTalkingStop,ExtensionStatus"
 # Kept from our session, though its classes would bring them (advanced filters: 20.11, 22.1).
@@ -230,7 +232,7 @@ def _manager_conf(plan: AsteriskPlan) -> str:
         ("deny", "::/0"),
         *(("permit", network(peer, "ami_permit")) for peer in plan.ami_permit),
         ("read", AMI_READ),
-        ("write", AMI_WRITE),
+        ("write", AMI_WRITE if plan.outbound is None else AMI_WRITE_CALLING_OUT),
         # ms; at the default of 100 a short stall of ours ends the session in the middle of a message.
         ("writetimeout", 5000),
         *((f"eventfilter(action(exclude),name({name}))", "") for name in FILTERED_EVENTS),

@@ -15,15 +15,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ami_bridge.conf_text import HEADER, ConfigurationError, directory, with_port, word
+from ami_bridge.dialplan_text import HUNG_UP, KEYS_CONTEXT, extension, queue, queue_exit
+from ami_bridge.outbound_dialplan import CALLED_CONTEXT, outbound_contexts
 from ami_bridge.pjsip_file import INBOUND_CONTEXT, PHONES_CONTEXT
 from ami_bridge.plan import AsteriskPlan
 
 CALL_CONTEXT = "ivrd-call"
-HUNG_UP = "HANGUP"
 LONGEST_LEGS = 12  # a flow that queues a caller this often goes round in circles
 DEFAULT_WAIT_S = 90
 LONGEST_WAIT_S = 3600
 PHONE_RING_S = 30
+EXIT_KEY = "1"  # pressed while waiting: he would rather be called back
 # What a dialled or calling number may consist of.
 NUMBER = "0-9*#+"
 # What else a calling number may hold legally (RFC 3966 visual separators): dropped, where any other character makes the
@@ -40,24 +42,12 @@ def extensions_conf(plan: AsteriskPlan) -> str:
     """The whole file. Raises ConfigurationError where a value of the plan can't stand in it."""
     if plan.fallback_queue not in {queue.name for queue in plan.queues}:
         raise ConfigurationError(f"fallback_queue is {plan.fallback_queue!r}, and there is no such queue.")
-    blocks = [HEADER, _general(), _inbound(plan), _call(plan), _phones(plan)]
+    blocks = [HEADER, _general(), _inbound(plan), _call(plan), _queue_keys(plan), _phones(plan), *outbound_contexts(plan)]
     return "\n\n".join(blocks) + "\n"
 
 
 def _general() -> str:
     return "[general]\nstatic = yes\nwriteprotect = yes\nclearglobalvars = no"
-
-
-def _extension(pattern: str, *steps: str) -> list[str]:
-    """``label: App(…)`` becomes a labelled priority."""
-    lines = []
-    for number, step in enumerate(steps):
-        label, colon, application = step.partition(": ")
-        labelled = bool(colon) and label.isidentifier()
-        name = f"({label})" if labelled else ""
-        head = f"exten => {pattern},1{name}" if number == 0 else f" same => n{name}"
-        lines.append(f"{head},{application if labelled else step}")
-    return lines
 
 
 def _inbound(plan: AsteriskPlan) -> str:
@@ -82,7 +72,7 @@ def _inbound(plan: AsteriskPlan) -> str:
     )
     lines = [f"[{INBOUND_CONTEXT}]"]
     for number in _numbers(plan):
-        lines += _extension(number, *steps)
+        lines += extension(number, *steps)
     return "\n".join(lines)
 
 
@@ -92,7 +82,7 @@ def _call(plan: AsteriskPlan) -> str:
     token = word(plan.agi_token, "agi_token", r"[A-Za-z0-9_-]{8,256}")
     lines = [
         f"[{CALL_CONTEXT}]",
-        *_extension(
+        *extension(
             ANY_NUMBER,
             "Set(IVR_LEG=0)",
             "Set(IVR_EVENT=start)",
@@ -117,24 +107,40 @@ def _call(plan: AsteriskPlan) -> str:
             f"GotoIf($[${{IVR_QUEUE_WAIT}} > 0 & ${{IVR_QUEUE_WAIT}} <= {LONGEST_WAIT_S}]?join)",
             f"Set(IVR_QUEUE_WAIT={DEFAULT_WAIT_S})",
             "join: NoOp()",
-            *_queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}"),
-            "Set(IVR_EVENT=queue,${IVR_QUEUE},${IVR_STATUS})",
+            *queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}"),
+            "left: Set(IVR_EVENT=queue,${IVR_QUEUE},${IVR_STATUS})",
             "Goto(leg)",
             # The daemon is gone and so is the fallback script.
             "static: Answer()",
             # An agent has already served the caller: putting him into a queue again would be wrong.
             'GotoIf($["${IVR_STATUS}" = "CONTINUE"]?goodbye)',
             "Playback(ivrd/fallback-apology)",
-            *_queue(plan.fallback_queue, str(DEFAULT_WAIT_S)),
+            *queue(plan.fallback_queue, str(DEFAULT_WAIT_S)),
             "goodbye: Answer()",
             "Playback(ivrd/fallback-goodbye)",
             "end: Hangup()",
         ),
         # The caller hung up in a queue, waiting or talking: no step after Queue() runs, so it is told here, by a word of ours
         # that QUEUESTATUS never is. Empty means something else: he left by the exit key and lives.
-        *_extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', _queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()"),
+        *extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()"),
     ]
     return "\n".join(lines)
+
+
+def _queue_keys(plan: AsteriskPlan) -> str:
+    """The exit key, pressed while waiting: Queue() jumps here without a QUEUESTATUS (measured, 22.10.1), and the caller goes on as
+    from any queue, with an empty status. Whoever we called goes back to waiting: he has pressed this key to talk to somebody."""
+    steps = [
+        "Set(IVR_STATUS=)",
+        'GotoIf($["${IVR_IN_QUEUE}" = ""]?end)',
+        "Set(IVR_QUEUE=${IVR_IN_QUEUE})",
+        "Set(IVR_IN_QUEUE=)",
+        queue_exit("${IVR_QUEUE}", ""),
+    ]
+    if plan.outbound is not None:
+        steps.append(f'GotoIf($["${{IVR_CALLED}}" = "1"]?{CALLED_CONTEXT},s,queue)')
+    steps += [f"Goto({CALL_CONTEXT},${{IVR_DIALLED}},left)", "end: Hangup()"]
+    return "\n".join([f"[{KEYS_CONTEXT}]", *extension(EXIT_KEY, *steps)])
 
 
 def _cleared() -> tuple[str, ...]:
@@ -153,30 +159,13 @@ def _fallback(command: Path | None) -> tuple[str, ...]:
     )
 
 
-def _queue(name: str, wait_s: str) -> tuple[str, ...]:
-    """Queue() and the report of how it ended: for a caller refused at the door (FULL, JOINEMPTY) no event and no
-    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ."""
-    return (
-        "Set(QUEUESTATUS=)",
-        f"Set(IVR_IN_QUEUE={name})",
-        f"Queue({name},c,,,{wait_s})",
-        "Set(IVR_IN_QUEUE=)",
-        "Set(IVR_STATUS=${FILTER(A-Z,${QUEUESTATUS})})",
-        _queue_exit(name, "${IVR_STATUS}"),
-    )
-
-
-def _queue_exit(queue: str, status: str) -> str:
-    return f"UserEvent(QueueExit,Queue: {queue},QueueStatus: {status})"
-
-
 def _phones(plan: AsteriskPlan) -> str:
     """Agents reach each other and the hotline, and nothing outside."""
     lines = [f"[{PHONES_CONTEXT}]"]
     for phone in plan.phones:
-        lines += _extension(phone.extension, f"Dial(PJSIP/{phone.extension},{PHONE_RING_S})", "Hangup()")
+        lines += extension(phone.extension, f"Dial(PJSIP/{phone.extension},{PHONE_RING_S})", "Hangup()")
     for number in _numbers(plan):
-        lines += _extension(number, f"Goto({INBOUND_CONTEXT},${{FILTER({NUMBER},${{EXTEN}})}},1)")
+        lines += extension(number, f"Goto({INBOUND_CONTEXT},${{FILTER({NUMBER},${{EXTEN}})}},1)")
     return "\n".join(lines)
 
 

@@ -132,6 +132,18 @@ class QueueExited(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackReported(Fact):
+    """Our dialplan's word on a call we promised: ``result`` as ``outbound_dialplan`` lists them, ``cause`` a Q.850 number, 0 = none.
+
+    ``call`` is the ChannelId we gave, whichever end of its Local channel spoke.
+    """
+
+    call: str
+    result: str
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded(Fact):
     """Hangup of one channel: the caller's, or an agent's leg."""
 
@@ -210,6 +222,7 @@ AnyFact = (
     | CallerLeftQueue
     | LeftUnanswered
     | QueueExited
+    | CallbackReported
     | CallEnded
     | AgentStateReported
     | LinkEstablished

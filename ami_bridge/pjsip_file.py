@@ -1,16 +1,18 @@
 """pjsip.conf: the trunk that callers come from and the agents' phones.
 
-For ``asterisk_files`` only. Nobody else is an endpoint: an unknown sender gets 401, and no call of ours leaves the house.
+For ``asterisk_files`` only. Nobody else is an endpoint: an unknown sender gets 401. Promised calls alone leave the house, by a trunk
+that no call comes in from.
 """
 
 from __future__ import annotations
 
 from ami_bridge.conf_text import ConfigurationError, Pair, address, agent_name, carried, file_text, network, section, with_port, word
-from ami_bridge.plan import AsteriskPlan, Phone
+from ami_bridge.plan import AsteriskPlan, OutboundPlan, Phone
 
 INBOUND_CONTEXT = "ivrd-inbound"
 PHONES_CONTEXT = "ivrd-phones"
 TRUNK = "ivrd-trunk"
+OUTBOUND_TRUNK = "ivrd-outbound"
 # A contact that doesn't answer OPTIONS for this long (s) is Unavailable. Ours are on the same site: a slow answer is none.
 QUALIFY_TIMEOUT_S = 2.0
 # A phone or trunk that sends no RTP for this long (s) is gone without a BYE. Not shorter: with silence suppression a caller
@@ -57,6 +59,8 @@ def pjsip_conf(plan: AsteriskPlan) -> str:
     if plan.trusted_peers:
         peers: list[Pair] = [("match", network(peer, "trusted_peers")) for peer in plan.trusted_peers]
         sections.append(section(f"{TRUNK}-peers", [("type", "identify"), ("endpoint", TRUNK), *peers]))
+    if plan.outbound is not None:
+        sections += _outbound(plan.outbound, plan)
     for phone in plan.phones:
         sections += _phone(phone, plan)
     return file_text(*sections)
@@ -89,6 +93,26 @@ def _trunk(plan: AsteriskPlan) -> list[Pair]:
         ("trust_id_inbound", True),  # the carrier's P-Asserted-Identity is the caller's number where From is not
         ("trust_id_outbound", False),
     ]
+
+
+def _outbound(outbound: OutboundPlan, plan: AsteriskPlan) -> list[str]:
+    """``PJSIP/<number>@ivrd-outbound`` becomes sip:<number>@<address>. No context: what would come in by it reaches nothing."""
+    where = word(outbound.address, "outbound.address", r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+    endpoint: list[Pair] = [
+        ("type", "endpoint"),
+        ("transport", "ivrd-udp"),
+        ("context", "ivrd-nowhere"),
+        ("identify_by", "ip"),
+        *MEDIA,
+        ("aors", OUTBOUND_TRUNK),
+        ("from_user", word(outbound.caller_id, "outbound.caller_id", r"\+?[0-9]{3,20}")),
+        ("language", plan.language),
+        ("rtp_symmetric", True),
+        ("allow_transfer", False),
+        ("send_pai", False),
+    ]
+    aor: list[Pair] = [("type", "aor"), ("contact", f"sip:{where}"), ("qualify_frequency", 0)]
+    return [section(OUTBOUND_TRUNK, endpoint), section(OUTBOUND_TRUNK, aor)]
 
 
 def _phone(phone: Phone, plan: AsteriskPlan) -> list[str]:

@@ -30,6 +30,16 @@ class QueuePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundPlan:
+    """The trunk that calls out, for promised calls alone. ``patterns``: the dialplan patterns that may be dialled."""
+
+    address: str  # host or host:port
+    caller_id: str
+    ring_s: int
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AsteriskPlan:
     """All that the generated files depend on. Ports are TCP or UDP as their protocol says; addresses are where Asterisk binds."""
 
@@ -61,5 +71,6 @@ class AsteriskPlan:
     run_user: str | None = None
     nat_address: str | None = None
     fallback_python: Path | None = None  # with it, ``fallback_command`` is written too, to be run by this interpreter
+    outbound: OutboundPlan | None = None  # None: nothing leads out
     ami_bind: str = "127.0.0.1"  # another address only for a daemon in another container or on a private network
     ami_permit: tuple[str, ...] = ("127.0.0.1",)  # who may open an AMI session: addresses or networks

@@ -6,6 +6,7 @@ For ``asterisk_files`` only; every choice here was measured on Asterisk 22.10.1 
 from __future__ import annotations
 
 from ami_bridge.conf_text import ConfigurationError, Pair, agent_name, file_text, section, word
+from ami_bridge.dialplan_text import KEYS_CONTEXT
 from ami_bridge.plan import AsteriskPlan, QueuePlan
 
 # A caller is refused (JOINEMPTY) or put out (LEAVEEMPTY) when every member is in one of these states: no phone can be
@@ -52,6 +53,7 @@ def _queue(queue: QueuePlan, names: dict[str, str]) -> str:
         ("announce-frequency", 0),
         ("periodic-announce", "ivrd/queue-please-hold"),
         ("periodic-announce-frequency", ANNOUNCE_EVERY_S),
+        ("context", KEYS_CONTEXT),  # a key that is an extension there takes the caller out of the queue
         ("reportholdtime", False),
         ("setinterfacevar", False),
         ("setqueueentryvar", False),

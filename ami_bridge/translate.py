@@ -22,6 +22,7 @@ from ami_bridge.facts import (
     AnyFact,
     AsteriskStopped,
     CallArrived,
+    CallbackReported,
     CallEnded,
     CallerLeftQueue,
     CallerQueued,
@@ -32,6 +33,7 @@ from ami_bridge.facts import (
     QueueExited,
     TalkEnded,
 )
+from ami_bridge.outbound_dialplan import RESULT_EVENT
 from ami_bridge.provenance import Reading, Refused, read_event, read_listed
 
 INBOUND_CONTEXT = "ivrd-inbound"
@@ -43,6 +45,8 @@ _MEMBER_HEADERS = {
     *("Penalty", "CallsTaken", "LastCall", "Status", "Paused"),
 }
 QUEUE_EXIT = "QueueExit"  # the UserEvent our dialplan sends after every Queue()
+OUR_USER_EVENTS = frozenset({QUEUE_EXIT, RESULT_EVENT})
+_FAR_END = ";2"  # what Asterisk adds to a Local channel's id for its far end
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Translator:
         """
         event = message.event
         rule = _EVENTS.get(event)
-        if event == "UserEvent" and QUEUE_EXIT not in message.all("UserEvent"):
+        if event == "UserEvent" and OUR_USER_EVENTS.isdisjoint(message.all("UserEvent")):
             return _NOTHING  # another dialplan's; what it writes into it is its own affair
         try:
             if rule is not None:
@@ -181,6 +185,8 @@ class Translator:
         return LeftUnanswered(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
 
     def _user_event(self, event: Reading, at: datetime) -> AnyFact | None:
+        if event["UserEvent"] == RESULT_EVENT:
+            return CallbackReported(at, event.caller.uniqueid.removesuffix(_FAR_END), event["Result"], event.number("Cause"))
         if event["UserEvent"] != QUEUE_EXIT:
             raise Refused("its UserEvent isn't where Asterisk writes it")
         return QueueExited(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"], event.own.get("QueueStatus", ""))

@@ -1,4 +1,4 @@
-"""What this room needs of the world: somewhere to keep promises, someone to dial, the hours of a line. Implemented by the daemon and by tests."""
+"""What this room needs of the world: where promises are kept, who dials, when a line is staffed. Implemented by the daemon and by tests."""
 
 from __future__ import annotations
 

@@ -97,5 +97,12 @@ class TakeMessage:
     complete: bool
 
 
-Effect = EnterNode | EnterLine | Say | Ask | Record | SetLanguage | Queue | HangUp | CheckHours | FileComplaint | TakeMessage
+@dataclass(frozen=True, slots=True)
+class RequestCallback:
+    """Promise to call the caller back on his own number → ``CallbackPromised`` once it is safely stored, else ``CallbackRefused``."""
+
+
+Effect = (
+    EnterNode | EnterLine | Say | Ask | Record | SetLanguage | Queue | HangUp | CheckHours | FileComplaint | TakeMessage | RequestCallback
+)
 CALL_EFFECTS = (Say, Ask, Record, SetLanguage, Queue, HangUp)

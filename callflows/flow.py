@@ -17,6 +17,7 @@ from callflows.nodes.line import LineNode
 from callflows.nodes.menu import MenuNode
 from callflows.nodes.queue import QueueNode
 from callflows.nodes.record import RecordNode
+from callflows.nodes.request_callback import RequestCallbackNode
 from callflows.nodes.say import SayNode
 from callflows.nodes.subflow import EndNode, RunNode
 from callflows.nodes.take_message import TakeMessageNode
@@ -24,7 +25,7 @@ from callflows.speech import Prompt, vocabulary
 
 NODE_TYPES: tuple[type[Node], ...] = (
     SayNode, MenuNode, CollectNode, RecordNode, HoursNode, GivenNode, LineNode, QueueNode, FileComplaintNode,
-    TakeMessageNode, LanguageNode, RunNode, EndNode, HangUpNode,
+    TakeMessageNode, RequestCallbackNode, LanguageNode, RunNode, EndNode, HangUpNode,
 )  # fmt: skip
 NODE_KINDS: Mapping[str, type[Node]] = {node_type.kind: node_type for node_type in NODE_TYPES}
 

@@ -81,7 +81,30 @@ class NotStored:
     """The house could not store it: the flow must say so and still help the caller."""
 
 
-Outcome = Done | Digits | NoInput | Recorded | NothingRecorded | Hours | QueueLeft | ComplaintFiled | MessageTaken | NotStored
+@dataclass(frozen=True, slots=True)
+class CallbackPromised:
+    """It is stored, and will be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRefused:
+    """Withheld, or a number we don't call, or it could not be stored: the flow must offer something else."""
+
+
+Outcome = (
+    Done
+    | Digits
+    | NoInput
+    | Recorded
+    | NothingRecorded
+    | Hours
+    | QueueLeft
+    | ComplaintFiled
+    | MessageTaken
+    | NotStored
+    | CallbackPromised
+    | CallbackRefused
+)
 
 
 class CallerHungUp(Exception):  # noqa: N818 - an event of the call, not an error

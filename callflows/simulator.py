@@ -22,11 +22,14 @@ from callflows.effects import (
     HangUp,
     Queue,
     Record,
+    RequestCallback,
     Say,
     TakeMessage,
 )
 from callflows.flow import FlowBook
 from callflows.outcomes import (
+    CallbackPromised,
+    CallbackRefused,
     CallerHungUp,
     ComplaintFiled,
     Digits,
@@ -120,7 +123,7 @@ def simulate(
     queue_ends: tuple[QueueEnd, ...] = (),
 ) -> SimulatedCall:
     """Walk one call. ``queue_ends`` say how the caller comes back from each queue; without one left the call ends in the queue."""
-    run = _Run(book, script, at, calendars, zone, list(queue_ends))
+    run = _Run(book, script, at, caller, calendars, zone, list(queue_ends))
     walk = Walk.begin(book, flow, language, {"contact_number": caller} if caller else {})
     queue_left: QueueLeft | None = None
     try:
@@ -142,6 +145,7 @@ class _Run:
         book: FlowBook,
         words: list[str],
         at: datetime,
+        caller: str,
         calendars: Mapping[str, StaffedHours],
         zone: ZoneInfo,
         queue_ends: list[QueueEnd],
@@ -151,6 +155,7 @@ class _Run:
         self.queue_ends = queue_ends
         self._book = book
         self._at = at
+        self._caller = caller
         self._calendars = calendars
         self._zone = zone
         self._ahead = ""
@@ -201,6 +206,11 @@ class _Run:
             case TakeMessage(recording=recording, complete=complete):
                 self.call.filed.append({"kind": "message", "recording": recording, "complete": complete})
                 return MessageTaken()
+            case RequestCallback():
+                if not self._caller:
+                    return CallbackRefused()
+                self.call.filed.append({"kind": "callback", "number": self._caller})
+                return CallbackPromised()
             case _:
                 self.call.line = getattr(effect, "line", self.call.line)
         return Done()

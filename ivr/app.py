@@ -20,10 +20,12 @@ from callflows.calendar import CalendarError
 from callflows.loader import FlowError
 from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
+from ivr.calling_back import CallingBack
 from ivr.intake import Intake
 from ivr.outbox import Outbox
 from ivr.outgoing import outbox_from
 from ivr.posting import Poster
+from ivr.promises import Desk, Promises, Terms, allow_list
 from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
 from ivr.session import House, Session
@@ -62,7 +64,8 @@ class Daemon:
         self._plan = _plan(settings)
         self._database = Database(settings.store_url)
         self._sealer = Sealer(settings.paths.secret(DATA_KEY))
-        self._tracker = Tracker(self._database, self._sealer)
+        self._promises = Promises(self._sealer, allow_list(settings), Terms.of(settings, self._plan.fallback_queue))
+        self._tracker = Tracker(self._database, self._sealer, consequences=(self._promises.when_a_contact_ends,))
         self._poster = Poster()
         self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
         self._intake = Intake(
@@ -78,6 +81,14 @@ class Daemon:
         self._wanted_prompts = [*self._house.book.prompts(settings.hotline.languages), *fixed_prompts()]
         self._agi = AgiServer(self._agi_settings(), self._drive)
         self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
+        self._calling_back = CallingBack(
+            settings,
+            self._database,
+            self._sealer,
+            self._link,
+            self._house.calendars,
+            queue_log=self._plan.state / "log" / "queue_log",
+        )
         self._spool = SpoolImporter(
             settings.paths.spool,
             settings.paths.recordings,
@@ -130,6 +141,7 @@ class Daemon:
             prompts=self._prompts,
             tracker=self._tracker,
             intake=self._intake,
+            callbacks=Desk(self._database, self._promises),
         )
 
     def _agi_settings(self) -> AgiSettings:
@@ -166,6 +178,7 @@ class Daemon:
             tasks.append(_named("tracker", self._tracker.run()))
             tasks.append(_named("outbox", self._outbox.run()))
             tasks.append(_named("spool-import", self._spool.run()))
+            tasks.append(_named("callbacks", self._calling_back.run()))
             await self._meet_asterisk()
             await self._tell_ready()
             stopping = _named("stop", self._wait_for_stop())
@@ -257,6 +270,7 @@ class Daemon:
 
     async def _on_fact(self, fact: AnyFact) -> None:
         self._tracker.apply(fact)
+        self._calling_back.on_fact(fact)
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         """No new calls; running ones may end; then everything is written and closed."""

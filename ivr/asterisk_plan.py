@@ -11,7 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ami_bridge.plan import AsteriskPlan, Phone, QueuePlan
+from ami_bridge.outbound_numbers import dial_patterns
+from ami_bridge.plan import AsteriskPlan, OutboundPlan, Phone, QueuePlan
 from ivr.settings import Agent, Settings, SettingsError
 
 # Names of the secrets in STATE/secrets/ that Asterisk and the daemon share.
@@ -19,7 +20,7 @@ AMI_SECRET = "ami"  # noqa: S105 - a file name
 AGI_SECRET = "agi"  # noqa: S105 - a file name
 # Where a caller goes when nothing else works: the 客服中心, whose people take any call (R5, R63).
 LAST_RESORT_LINE = "complaint"
-_ON_THIS_MACHINE = re.compile(r"@(?P<host>127\.0\.0\.1|localhost):(?P<port>[0-9]{1,5})$")
+_ON_THIS_MACHINE = re.compile(r"(?:^|@)(?P<host>127\.0\.0\.1|localhost):(?P<port>[0-9]{1,5})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None 
         hotline_numbers=settings.hotline.numbers,
         trusted_peers=settings.asterisk.trusted_peers,
         language=settings.hotline.language,
-        fallback_queue=_last_resort(settings),
+        fallback_queue=last_resort_queue(settings),
         longest_call_s=settings.hotline.longest_call_s,
         queues=tuple(
             QueuePlan(name, members=queue.members, ring_s=queue.ring_s, max_waiting=queue.max_waiting)
@@ -85,6 +86,17 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None 
         phones=tuple(_phone(extension, agent, settings) for extension, agent in settings.agents.items()),
         run_user=installation.run_user,
         nat_address=settings.asterisk.nat_address,
+        outbound=_outbound(settings),
+    )
+
+
+def _outbound(settings: Settings) -> OutboundPlan:
+    callbacks = settings.callbacks
+    return OutboundPlan(
+        address=_beside_us(settings.outbound.address, settings),
+        caller_id=settings.outbound.caller_id,
+        ring_s=callbacks.ring_s,
+        patterns=dial_patterns(callbacks.countries, callbacks.number_types, settings.hotline.country),
     )
 
 
@@ -107,7 +119,8 @@ def link_data(plan: AsteriskPlan, installation: AsteriskInstallation, prompts: P
         link.symlink_to(target)
 
 
-def _last_resort(settings: Settings) -> str:
+def last_resort_queue(settings: Settings) -> str:
+    """Where a call goes that belongs to no line. Raises SettingsError when there is no queue at all."""
     if not settings.queues:
         raise SettingsError(["there is no [queues.…] in the settings: a hotline needs at least one"])
     line = settings.lines.get(LAST_RESORT_LINE)
@@ -129,8 +142,8 @@ def _phone(extension: str, agent: Agent, settings: Settings) -> Phone:
 
 
 def _beside_us(contact: str, settings: Settings) -> str:
-    """A contact on this machine moves with ``port_offset`` like every port of ours; one elsewhere stays as it is."""
+    """An address on this machine moves with ``port_offset`` like every port of ours; one elsewhere stays as it is."""
     found = _ON_THIS_MACHINE.search(contact)
     if not found:
         return contact
-    return f"{contact[: found.start()]}@{found['host']}:{settings.shifted(int(found['port']))}"
+    return f"{contact[: found.start('host')]}{found['host']}:{settings.shifted(int(found['port']))}"

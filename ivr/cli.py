@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from ivr import cli_asterisk, cli_complaints, cli_flow, cli_prompts, cli_report, log
+from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_prompts, cli_report, log
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
@@ -25,6 +25,7 @@ calls = typer.Typer(help="Service records: one for every call.", no_args_is_help
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(calls, name="calls")
 app.add_typer(cli_complaints.app, name="complaints")
+app.add_typer(cli_callbacks.app, name="callbacks")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_asterisk.app, name="asterisk")

@@ -26,12 +26,15 @@ from callflows.effects import (
     HangUp,
     Queue,
     Record,
+    RequestCallback,
     Say,
     SetLanguage,
     TakeMessage,
 )
 from callflows.flow import FlowBook
 from callflows.outcomes import (
+    CallbackPromised,
+    CallbackRefused,
     CallerHungUp,
     ComplaintFiled,
     Done,
@@ -46,6 +49,7 @@ from callflows.outcomes import (
 )
 from callflows.walk import Position, Walk
 from ivr.domain.call_facts import (
+    CallbackAccepted,
     CallerHungUpInFlow,
     CallTaken,
     ComplaintRegistered,
@@ -92,6 +96,13 @@ class StaffedHours(Protocol):
     def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None: ...
 
 
+class CallbackDesk(Protocol):
+    """Who promises calls, as the session asks it."""
+
+    async def request(self, contact: Contact) -> str | None:
+        """The promise's id once it is stored; None when this caller can't be called back."""
+
+
 @dataclass(frozen=True)
 class House:
     """What every call shares. ``calendars`` are found by line name and by calendar name; ``queue_waits`` in seconds."""
@@ -110,6 +121,7 @@ class House:
     prompts: Prompts
     tracker: Tracker
     intake: Intake
+    callbacks: CallbackDesk
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -250,6 +262,8 @@ class Session:
                 return await self._file_complaint(effect)
             case TakeMessage():
                 return await self._take_message(effect)
+            case RequestCallback():
+                return await self._request_callback()
             case Queue(queue=queue, longest_wait_s=wait_s):
                 await self._queue(queue, wait_s, walk)
             case HangUp():
@@ -296,6 +310,13 @@ class Session:
             return NotStored()
         self._apply(MessageLeft(self._house.clock(), self._contact_id))
         return MessageTaken()
+
+    async def _request_callback(self) -> Outcome:
+        promised = await self._house.callbacks.request(self._contact())
+        if promised is None:
+            return CallbackRefused()
+        self._apply(CallbackAccepted(self._house.clock(), self._contact_id, promised))
+        return CallbackPromised()
 
     async def _queue(self, queue: str, wait_s: int, walk: Walk) -> None:
         self._apply(QueueRequested(self._house.clock(), self._contact_id, queue, walk.position.as_json()))

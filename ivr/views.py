@@ -28,7 +28,7 @@ def contact_as_json(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
         "visits": [visit_as_json(visit, zone) for visit in contact.visits],
         "complaint": contact.complaint,
         "message": contact.left_message,
-        "callback": None,
+        "callback": contact.callback,
         "language": contact.language,
         "served_by": contact.served_by,
         "flow_version": contact.flow_version,

@@ -21,6 +21,7 @@ class QueueNode(Node):
     timeout: NodeName | None = None
     full: NodeName | None = None
     empty: NodeName | None = None
+    key: NodeName | None = None  # he pressed 1 while waiting
     otherwise: Annotated[NodeName, Field(alias="_")]
 
     def steps(self, call: CallState, place: str) -> Steps:
@@ -29,5 +30,5 @@ class QueueNode(Node):
         return end.value if end.value in self.exits() else "_"
 
     def exits(self) -> Mapping[str, str]:
-        named = {"served": self.served, "timeout": self.timeout, "full": self.full, "empty": self.empty}
+        named = {"served": self.served, "timeout": self.timeout, "full": self.full, "empty": self.empty, "key": self.key}
         return {**{end: node for end, node in named.items() if node}, "_": self.otherwise}

@@ -1,4 +1,4 @@
-"""Prompts with fixed names: the fallback script's, which runs without flows, and those the queues play.
+"""Prompts with fixed names: the fallback script's, which runs without flows, the queues' and the promised calls'.
 
 Pure. For the prompt library, the fallback and the dialplan; the names are theirs to rely on.
 """
@@ -34,13 +34,22 @@ _TEXTS = {
     ),
     "fallback-goodbye": ("感谢您的来电，再见。", "Thank you for calling. Goodbye."),
     "queue-please-hold": (
-        "客服人员正在忙，请您稍候，我们会尽快接听您的电话。",
-        "Our agents are busy. Please hold. We will answer your call as soon as we can.",
+        "客服人员正在忙，请您稍候，我们会尽快接听您的电话。如需我们给您回电，请按1。",
+        "Our agents are busy. Please hold. We will answer your call as soon as we can. To be called back instead, press 1.",
     ),
     "fallback-queueing": (
         "正在为您转接人工服务，请稍候。",
         "We are connecting you to an agent. Please hold.",
     ),
+    "callback-greeting": (
+        "您好，这里是客户服务热线回电，接听请按1。",
+        "Hello, this is the customer service hotline calling you back. To talk to us, press 1.",
+    ),
+    "callback-connecting": (
+        "谢谢，正在为您接通客服人员，请稍候。",
+        "Thank you. We are connecting you to an agent. Please hold.",
+    ),
+    "callback-goodbye": ("感谢您的接听，再见。", "Thank you. Goodbye."),
 }
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import event
 from support.fake_agi_caller import FakeCaller
 
 from ami_bridge.agi import AgiCall, AgiServer, AgiSettings
+from callbacks.numbers import AllowList
 from callflows import loader
 from callflows.calendar import AlwaysOpen, Calendar
 from ivr.crm.carrier import CrmCarrier
@@ -25,6 +26,7 @@ from ivr.crm.register import BuiltInRegister
 from ivr.domain.contacts import Contact
 from ivr.intake import Intake
 from ivr.outbox import Outbox
+from ivr.promises import Desk, Promises, Terms
 from ivr.session import House, Session
 from ivr.store import complaints, contacts
 from ivr.store.database import Database
@@ -33,6 +35,17 @@ from ivr.tracking import Tracker
 
 ZONE = ZoneInfo("Asia/Shanghai")
 LINES = ("hr", "course", "product", "complaint")
+ALLOWED = AllowList(frozenset({"CN"}), frozenset({"mobile", "fixed_line", "fixed_line_or_mobile"}))
+TERMS = Terms(
+    first_after=timedelta(minutes=2),
+    expires_after=timedelta(hours=96),
+    follow_up_after=timedelta(hours=24),
+    abandoned=True,
+    short_s=5.0,
+    language="zh",
+    queue_of_line={line: line for line in LINES},
+    default_queue="complaint",
+)
 NIGHT = Calendar.model_validate({"weekdays": [{"from": "08:00", "to": "08:01"}], "chinese_holidays": False})
 
 
@@ -133,6 +146,7 @@ async def inside(
         prompts=prompts,
         tracker=tracker,
         intake=intake,
+        callbacks=Desk(database, Promises(sealer, ALLOWED, TERMS)),
         clock=(lambda: now) if now else (lambda: datetime.now(UTC)),
     )
     house = replace(house, **changes)

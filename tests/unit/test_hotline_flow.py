@@ -132,7 +132,7 @@ def test_r3_complaints_are_taken_out_of_hours(book: FlowBook) -> None:
     assert [filed["kind"] for filed in result.filed] == ["complaint", "message"]
 
 
-@pytest.mark.parametrize("end", [QueueEnd.TIMEOUT, QueueEnd.FULL, QueueEnd.EMPTY, QueueEnd.FAILED, QueueEnd.KEY])
+@pytest.mark.parametrize("end", [QueueEnd.TIMEOUT, QueueEnd.FULL, QueueEnd.EMPTY, QueueEnd.FAILED])
 @pytest.mark.parametrize("keys", ["1", "2 2", "3", "0", "4 # 1 t6 # # 1"])
 def test_whoever_comes_back_from_a_queue_can_leave_a_message(book: FlowBook, keys: str, end: QueueEnd) -> None:
     result = call(book, f"{keys} t6 #", ends=(end,))

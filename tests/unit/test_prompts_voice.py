@@ -94,5 +94,6 @@ def test_the_fixed_prompts_are_there_in_both_languages() -> None:
     assert names["zh"] == names["en"]
     assert names["zh"] == {
         "fallback-apology", "fallback-menu", "fallback-record-message", "fallback-record-complaint", "fallback-thanks",
-        "fallback-all-busy", "fallback-goodbye", "queue-please-hold", "fallback-queueing",
+        "fallback-all-busy", "fallback-goodbye", "queue-please-hold", "fallback-queueing", "callback-greeting",
+        "callback-connecting", "callback-goodbye",
     }  # fmt: skip

@@ -41,7 +41,7 @@ async def test_the_walk_goes_on_after_the_queue_in_another_process(tmp_path: Pat
     async with inside(tmp_path) as before:
         await before.call(FakeCaller(["* ".strip(), "1"]))
     async with inside(tmp_path) as after:
-        back = FakeCaller(["t3"], arguments=("token", "queue", "hr", "TIMEOUT"))
+        back = FakeCaller(["2", "t3"], arguments=("token", "queue", "hr", "TIMEOUT"))
         contact = await after.call(back)
         assert (back.variables["IVR_NEXT"], contact.language) == ("hangup", "en")
         assert contact.path[-1].node == "goodbye"
@@ -139,7 +139,7 @@ async def test_a_missing_prompt_never_stops_a_call(house: Inside) -> None:
 
 async def test_closed_lines_say_so_and_take_a_message(tmp_path: Path) -> None:
     async with inside(tmp_path, closed=True) as house:
-        caller = FakeCaller(["3", "t4"])
+        caller = FakeCaller(["3", "2", "t4"])
         contact = await house.call(caller)
         assert contact.outcome is ContactOutcome.VOICEMAIL
         assert any("hotline-closed-until" in file for file in caller.played)

@@ -1,0 +1,36 @@
+"""How extensions and a caller's stay in a queue are written in extensions.conf. For ``dialplan`` and ``outbound_dialplan`` only."""
+
+from __future__ import annotations
+
+HUNG_UP = "HANGUP"
+# Where the key goes that a caller presses while he waits; ``context`` of every queue.
+KEYS_CONTEXT = "ivrd-queue-keys"
+
+
+def extension(pattern: str, *steps: str) -> list[str]:
+    """``label: App(…)`` becomes a labelled priority."""
+    lines = []
+    for number, step in enumerate(steps):
+        label, colon, application = step.partition(": ")
+        labelled = bool(colon) and label.isidentifier()
+        name = f"({label})" if labelled else ""
+        head = f"exten => {pattern},1{name}" if number == 0 else f" same => n{name}"
+        lines.append(f"{head},{application if labelled else step}")
+    return lines
+
+
+def queue(name: str, wait_s: str) -> tuple[str, ...]:
+    """Queue() and the report of how it ended: for a caller refused at the door (FULL, JOINEMPTY) no event and no
+    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ."""
+    return (
+        "Set(QUEUESTATUS=)",
+        f"Set(IVR_IN_QUEUE={name})",
+        f"Queue({name},c,,,{wait_s})",
+        "Set(IVR_IN_QUEUE=)",
+        "Set(IVR_STATUS=${FILTER(A-Z,${QUEUESTATUS})})",
+        queue_exit(name, "${IVR_STATUS}"),
+    )
+
+
+def queue_exit(queue: str, status: str) -> str:
+    return f"UserEvent(QueueExit,Queue: {queue},QueueStatus: {status})"

@@ -1,0 +1,153 @@
+"""Dials promised calls by AMI, and finds out what became of them: from Asterisk's events, its channels and its queue_log.
+
+Implements ``callbacks.ports.Dialler`` for ``ivr.calling_back``; facts of Asterisk 22.10 as ``ami_bridge.outbound_dialplan`` has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from ami_bridge import requests
+from ami_bridge.ami_session import AmiRefused, AmiTimeout, AmiUnavailable, Response
+from ami_bridge.outbound_dialplan import CALLED_CONTEXT, DIAL_CONTEXT, LOGGED_AS
+from ami_bridge.requests import Request
+from callbacks.model import Dial, Result
+from callbacks.ports import Sent
+from ivr.domain.numbers import spoken
+
+log = structlog.get_logger(__name__)
+
+OURS = "cb-"
+DEFAULT_WAIT_S = 90
+_NO_ANSWER_CAUSES = (18, 19)  # Q.850: no user responding, no answer from user
+_BUSY, _REJECTED = 17, 21
+LOG_TAIL_BYTES = 4 * 1024 * 1024  # of queue_log, some 40 000 rows: days of a hotline
+
+
+class Link(Protocol):
+    """The AMI link, as far as dialling needs it."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def request(self, request: Request, timeout_s: float | None = None) -> Response: ...
+
+
+class AmiDialler:
+    """Dials by ``Originate`` through the outbound dialplan, which alone knows the trunk.
+
+    ``queue_log``: Asterisk's file, where this machine has it; ``ring``: how long Originate waits; ``queue_waits`` in s.
+    """
+
+    def __init__(
+        self, link: Link, queue_log: Path, *, caller_id: str, country: str, ring: timedelta, queue_waits: Mapping[str, int]
+    ) -> None:
+        self._link = link
+        self._queue_log = queue_log
+        self._caller_id = caller_id
+        self._country = country
+        self._ring_s = ring.total_seconds()
+        self._queue_waits = queue_waits
+
+    @property
+    def ready(self) -> bool:
+        return self._link.connected
+
+    async def dial(self, dial: Dial) -> Sent:
+        """Asked for once; Asterisk's answer says only that it has begun."""
+        callback = dial.callback
+        digits = spoken(callback.number, self._country)
+        try:
+            request = requests.originate(
+                channel=f"Local/{digits}@{DIAL_CONTEXT}/n",
+                context=CALLED_CONTEXT,
+                extension="s",
+                channel_id=dial.channel_id,
+                timeout_s=self._ring_s,
+                caller_id=f"<{self._caller_id}>",
+                variables={
+                    "IVR_LANGUAGE": callback.language,
+                    "IVR_QUEUE": callback.queue,
+                    "IVR_QUEUE_WAIT": str(self._queue_waits.get(callback.queue, DEFAULT_WAIT_S)),
+                    "IVR_CUSTOMER": digits,
+                },
+            )
+            await self._link.request(request)
+        except (AmiRefused, requests.UnfitRequest) as refused:
+            log.error("Asterisk refused to dial", callback=callback.id, reason=str(refused))
+            return Sent.REFUSED
+        except AmiTimeout:
+            return Sent.UNKNOWN
+        except AmiUnavailable as lost:
+            return Sent.UNKNOWN if lost.sent else Sent.REFUSED
+        return Sent.ACCEPTED
+
+    async def living(self) -> Mapping[str, bool] | None:
+        try:
+            answer = await self._link.request(requests.core_show_channels())
+        except (AmiRefused, AmiTimeout, AmiUnavailable):
+            return None
+        alive: dict[str, bool] = {}
+        for item in answer.items:
+            call, own = item.get("Linkedid"), item.get("Uniqueid").removesuffix(";2")
+            if own.startswith(OURS):
+                alive.setdefault(own, False)
+            # The agent's leg belongs to the call by its Linkedid; up means that the two talk.
+            if call.startswith(OURS) and item.get("Application") == "AppQueue" and item.get("ChannelStateDesc") == "Up":
+                alive[call] = True
+        return alive
+
+    async def found_out(self, channel_id: str) -> Result | None:
+        return await asyncio.to_thread(_logged_result, self._queue_log, channel_id)
+
+
+def _logged_result(queue_log: Path, channel_id: str) -> Result | None:
+    """What queue_log holds of one call: Asterisk's own CONNECT, and the rows our dialplan leaves there.
+
+    Rows are ``epoch|callid|queue|agent|EVENT|data…`` (logger.c, 22.10). The file before the last rotation is read too.
+    """
+    found: Result | None = None
+    for file in (queue_log.with_name(f"{queue_log.name}.0"), queue_log):
+        try:
+            with file.open("rb") as stream:
+                stream.seek(max(0, file.stat().st_size - LOG_TAIL_BYTES))
+                rows = stream.read().decode("utf-8", "replace").splitlines()
+        except OSError:  # another machine's Asterisk, or none has written yet
+            continue
+        for row in rows:
+            fields = row.split("|")
+            if len(fields) < 5 or fields[1].removesuffix(";2") != channel_id:
+                continue
+            if fields[4] == "CONNECT":
+                return Result.BRIDGED
+            if fields[4] == LOGGED_AS and len(fields) >= 7:
+                found = reported_result(fields[5], int(fields[6]) if fields[6].isdecimal() else 0) or found
+    return found
+
+
+def reported_result(told: str, cause: int) -> Result | None:
+    """The dialplan's word and Asterisk's hang-up cause (Q.850) as a result; None when the call goes on."""
+    match told:
+        case "SERVED":
+            return Result.BRIDGED
+        case "LEFT":
+            return Result.REACHED
+        case "NOKEY":
+            return Result.NO_KEY
+        case "FORBIDDEN":
+            return Result.FORBIDDEN
+        case "KEY":
+            return None
+    if told == "BUSY" or cause == _BUSY:
+        return Result.BUSY
+    if cause == _REJECTED:
+        return Result.REFUSED
+    if told in ("NOANSWER", "CANCEL") or cause in _NO_ANSWER_CAUSES:
+        return Result.NO_ANSWER
+    return Result.UNREACHABLE
