@@ -10,6 +10,7 @@ COPY pyproject.toml README.md /opt/ivrd/src/
 COPY ivr /opt/ivrd/src/ivr
 COPY callflows /opt/ivrd/src/callflows
 COPY ami_bridge /opt/ivrd/src/ami_bridge
+COPY callbacks /opt/ivrd/src/callbacks
 COPY config /opt/ivrd/src/config
 RUN /opt/ivrd/bin/pip install --no-deps --no-build-isolation -e /opt/ivrd/src && /opt/ivrd/bin/pip uninstall -y pip
 

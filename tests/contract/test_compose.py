@@ -75,7 +75,7 @@ def test_the_images_have_that_user_and_his_state(image: str) -> None:
 
 def test_secrets_are_files_apart_from_the_data(compose: dict[str, Any]) -> None:
     for name in ("prepare", "asterisk", "ivrd"):
-        assert compose["services"][name]["volumes"] == ["state:/var/lib/ivrd", "secrets:/var/lib/ivrd/secrets"]
+        assert compose["services"][name]["volumes"][:2] == ["state:/var/lib/ivrd", "secrets:/var/lib/ivrd/secrets"], name
     environment = json.dumps(compose["services"]["ivrd"]["environment"])
     assert not re.search(r"SECRET|PASSWORD|TOKEN", environment)
 
@@ -108,6 +108,12 @@ def test_what_the_images_copy_is_in_their_context() -> None:
             for source in line.split():
                 assert source.split("/")[0] in kept, source
                 assert (ROOT / source).exists(), source
+
+
+def test_every_room_of_the_house_is_in_the_daemons_image() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    copied = set(re.findall(r"^COPY (\w+) /opt/ivrd/src/", dockerfile("ivrd"), re.MULTILINE))
+    assert rooms - {"tests"} <= copied
 
 
 def test_set_up_and_testbed_name_the_image_alike() -> None:
