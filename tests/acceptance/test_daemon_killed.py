@@ -47,9 +47,10 @@ class Script:
 
 IN_A_CALL = {
     "in the menu": Script(KILL_AT - 10, "w60"),
-    # His recording is cut; he is offered to record his complaint again.
-    "in a recording": Script(0.0, "4w7#w2 1w9t5w9 3w10t4#"),
-    "in a queue": Script(KILL_AT - 14, "2w1 1w49t4#"),
+    # His recording goes on until he is silent, and is lost; he is offered to record his complaint again.
+    "in a recording": Script(0.0, "4w7#w2 1w9t5w17 3w10t4#"),
+    # After 20 s in the queue: all are busy, 6 s, and 8 s to the tone.
+    "in a queue": Script(KILL_AT - 14, "2w1 1w40t4#"),
     "in a talk": Script(KILL_AT - 14, "3w22h"),
 }
 WHILE_DOWN = {
