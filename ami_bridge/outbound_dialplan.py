@@ -98,9 +98,9 @@ def _answered(plan: AsteriskPlan) -> str:
     return "\n".join(lines)
 
 
-def _told(result: str, cause: str = "0") -> tuple[str, ...]:
+def _told(result: str, cause: str = "") -> tuple[str, ...]:
     """To who listens now, and to who asks later."""
     return (
-        f"QueueLog(NONE,${{CHANNEL(uniqueid)}},NONE,{LOGGED_AS},{result}|{cause})",
-        f"UserEvent({RESULT_EVENT},Result: {result},Cause: {cause})",
+        f"QueueLog(NONE,${{CHANNEL(uniqueid)}},NONE,{LOGGED_AS},{result}|0{cause})",
+        f"UserEvent({RESULT_EVENT},Result: {result},Cause: 0{cause})",
     )
