@@ -1,0 +1,60 @@
+"""What the console asks of the rest of the house, as protocols: the lead wires them, a port that isn't wired shows no button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from ivr.domain.cases import StepTaken
+from ivr.store.complaints import Complaint
+
+
+class RefusedError(Exception):
+    """What was asked can't be done; the message is a sentence for the person who asked."""
+
+
+class CallbackService(Protocol):
+    """Promises to call back."""
+
+    async def call_back(self, contact: str, actor: str) -> str:
+        """Promise the caller of this contact a call now, once however often it is asked; the promise's id. Raises RefusedError."""
+
+    async def cancel(self, callback: str, actor: str) -> None:
+        """Raises RefusedError when it is dialling or over already."""
+
+
+class CaseService(Protocol):
+    """The steps of a complaint; ``ivr.cases.Cases`` is one."""
+
+    async def take_step(self, number: str, taken: StepTaken) -> Complaint:
+        """Raises ivr.domain.cases.StepRefusedError and StoreError."""
+
+
+# Does this token open the recording of this complaint? Raises ivr.recording_links.LinkError when not.
+CheckLink = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePorts:
+    callbacks: CallbackService | None = None
+    cases: CaseService | None = None
+    check_link: CheckLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """What the console is told. Rates are shares of 1, times are seconds; ``lines`` gives each line's name in zh and en."""
+
+    zone: ZoneInfo
+    recordings: Path
+    lines: dict[str, dict[str, str]]
+    https: bool = False
+    session_h: float = 12.0
+    service_s: float = 20.0
+    service_level_target: float = 0.8
+    loss_target: float = 0.1
+    most_streams: int = 64
+    metrics_from_anywhere: bool = False

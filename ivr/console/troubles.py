@@ -1,0 +1,76 @@
+"""What is wrong now, most urgent first: the sentences a supervisor reads in three seconds (R2, R4). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ivr.board_snapshot import BoardSnapshot
+from ivr.domain.figures import QueueFigures
+
+# Of fewer calls a rate says little: it is shown, but raises no alarm.
+FEWEST_CALLS = 5
+
+
+class Severity(StrEnum):
+    BAD = "bad"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """``text`` is a key of ``texts``, ``values`` what its places are filled with; ``queue`` is where."""
+
+    severity: Severity
+    text: str
+    queue: str | None = None
+    values: dict[str, object] = field(default_factory=dict)
+
+
+class Standing(StrEnum):
+    """A rate beside its target."""
+
+    NONE = "none"  # no calls yet
+    GOOD = "good"
+    FEW = "few"  # off target, of very few calls
+    BAD = "bad"
+
+
+def loss_standing(figures: QueueFigures, target: float) -> Standing:
+    """呼损率: at most the target."""
+    rate = figures.loss_rate
+    return _standing(rate is not None, rate is not None and rate <= target, figures)
+
+
+def service_standing(figures: QueueFigures, target: float) -> Standing:
+    """The strict service level: at least the target."""
+    rate = figures.service_level_strict
+    return _standing(rate is not None, rate is not None and rate >= target, figures)
+
+
+def _standing(known: bool, holds: bool, figures: QueueFigures) -> Standing:
+    if not known:
+        return Standing.NONE
+    if holds:
+        return Standing.GOOD
+    return Standing.BAD if figures.offered >= FEWEST_CALLS else Standing.FEW
+
+
+def troubles(board: BoardSnapshot, loss_target: float) -> list[Trouble]:
+    """In the order they should be read."""
+    found: list[Trouble] = []
+    if board.link_lost_at:
+        found.append(Trouble(Severity.BAD, "trouble.link", values={"at": board.link_lost_at}))
+    for queue in board.queues:
+        if queue.waiting and not queue.present:
+            found.append(Trouble(Severity.BAD, "trouble.nobody", queue.name, {"count": queue.waiting}))
+    for queue in board.queues:
+        if queue.late:
+            found.append(Trouble(Severity.BAD, "trouble.late", queue.name, {"count": queue.late}))
+    if loss_standing(board.total, loss_target) is Standing.BAD:
+        found.append(Trouble(Severity.BAD, "trouble.loss", values={"rate": board.total.loss_rate, "target": loss_target}))
+    if not board.link_lost_at:
+        for queue in board.queues:
+            if not queue.waiting and not queue.present:
+                found.append(Trouble(Severity.WARNING, "trouble.empty", queue.name))
+    return found
