@@ -115,6 +115,18 @@ class TestLoad:
         ]
         assert load.response_times(rows) == {"1": (4.0,), "2": (972.0,)}
 
+    def test_the_first_error_is_told_in_short(self, tmp_path: Path) -> None:
+        errors = tmp_path / "errors.log"
+        assert load.first_error(errors) == ""
+        stamp = "2026-11-21\t23:32:51.469088\t1795303971.469088: "
+        errors.write_text(
+            f"The following events occurred:\n{stamp}Call-Id: t-23@127.0.0.1, receive timeout on message benchmark:8: aborting call"
+            f"{stamp}Dead call t-23@127.0.0.1 (aborted at index 8), received 'SIP/2.0 200 OK\nVia: x\n'"
+        )
+        assert load.first_error(errors) == "SIPp's first: receive timeout on message benchmark:8: aborting call."
+        errors.write_text("The following events occurred:\n")
+        assert load.first_error(errors) == ""
+
     def test_the_scenario_presses_the_key_and_waits_for_their_bye(self) -> None:
         root = ElementTree.fromstring(load.scenario(Path("/pcaps/dtmf_2833_1.pcap")))  # noqa: S314 - our own text
         steps = [step.get("request") or step.get("response") or step.tag for step in root]

@@ -30,6 +30,7 @@ from ivr.testbed.errors import TestbedError
 INTERRUPTED = 130
 FIRST_RATE, FACTOR = 40, 1.3  # of the ramp
 LARGEST_OPTION = 1000
+TABLE_WIDTH = 120
 FULL = Pace(
     rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(FIRST_RATE, FACTOR, 400)), step_s=5, ramp_deadline_s=90
 )  # about ten minutes
@@ -44,11 +45,11 @@ def main() -> int:
     environment = dict(os.environ)
     pace = chosen_pace(options, environment)
     folder = Path(tempfile.mkdtemp(prefix="ivrd-bench-"))
-    kept = True
+    kept = True  # until all went well
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             report = runner.run(_measure(folder, environment, pace))
-        kept = bool(report.void)
+        kept = options.keep or bool(report.void)
     except (TestbedError, SettingsError) as error:
         for sentence in error.problems if isinstance(error, SettingsError) else [str(error)]:
             print(f"bench: {sentence}", file=sys.stderr)
@@ -65,7 +66,8 @@ def main() -> int:
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
-        Console().print(report.as_tables())
+        # Into a file or a pipe: as wide as the tables are.
+        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(report.as_tables())
     return 1 if report.void else 0
 
 
@@ -84,6 +86,7 @@ def option_parser() -> argparse.ArgumentParser:
         "--up-to", type=_positive(int), metavar="RATE", help=f"where the search for the first failure ends (default {FULL.ramp[-1]})"
     )
     parser.add_argument("--no-ramp", action="store_true", help="leave out the search for the first failure")
+    parser.add_argument("--keep", action="store_true", help="keep logs, records and SIPp's files; void figures keep them always")
     return parser
 
 

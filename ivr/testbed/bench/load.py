@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ KEY_LASTS_S = 0.14  # in the pcap file, first packet to last
 PATIENCE_S = 8.0
 _PCAPS = Path("/usr/share/sip-tester")
 _MARGIN_S = 30.0
+_OUT_OF_TIME = 97  # SIPp's exit status when -timeout ended it
+# 2026-11-21	23:32:51.469088	1795303971.469088: Call-Id: …, receive timeout …
+_ERROR = re.compile(r"\t[0-9.]+: (?:Call-Id: [^,\s]+, )?(?P<text>[^\n]{1,160}?)(?=[0-9]{4}-[0-9]{2}-[0-9]{2}\t|\n|$)")
 _CALLERS = 997  # as many different caller's numbers come in turn
 # The names SIPp gives its timers, and what they are here.
 _ANSWER_TIMER, _KEY_TIMER = "1", "2"
@@ -40,7 +44,7 @@ class LoadResult:
     placing_s: float  # how long SIPp took to place them all; at the wanted rate asked / rate
     answer_ms: tuple[float, ...]
     key_ms: tuple[float, ...]
-    trouble: str  # SIPp's own last words about what failed
+    trouble: str  # SIPp's own words about the first that failed
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -62,21 +66,23 @@ async def place_calls(number: str, sip_port: int, *, rate: float, count: int, ta
     command += ["-r", f"{rate:g}", "-m", str(count), "-l", str(count), "-cid_str", f"{tag}-%u@%s", "-nostdin"]
     command += ["-trace_stat", "-stf", str(statistics), "-fd", "1", "-trace_rtt", "-rtt_freq", "1"]
     command += ["-trace_err", "-error_file", str(errors)]
+    longest_s = count / rate + PATIENCE_S * 3
+    command += ["-timeout", f"{longest_s:.0f}s"]  # whatever isn't over by then has failed
     try:
         sipp = await Child.start("callers", command, log=folder / "sipp.out", folder=folder)
     except OSError as error:
         raise TestbedError(f"sipp can't be run: {error.strerror}; run `make setup`.") from error
     try:
-        status = await asyncio.wait_for(sipp.process.wait(), count / rate + PATIENCE_S * 3 + _MARGIN_S)
+        status = await asyncio.wait_for(sipp.process.wait(), longest_s + _MARGIN_S)
     except TimeoutError:
         raise TestbedError(f"SIPp didn't end by itself. {last_lines(errors)}") from None
     finally:
         await sipp.stop(1.0)
-    if status not in (0, 1):  # 1: some calls failed
+    if status not in (0, 1, _OUT_OF_TIME):  # 1: some calls failed
         said = last_lines(errors) or last_lines(folder / "sipp.out")
         hint = " Keys are sent through a raw socket, which needs root or CAP_NET_RAW." if "raw" in said.lower() else ""
         raise TestbedError(f"SIPp ended with status {status}. {said}{hint}")
-    return result_of(_rows(statistics), count, response_times(_times_written(folder)), last_lines(errors, 2))
+    return result_of(_rows(statistics), count, response_times(_times_written(folder)), first_error(errors))
 
 
 def result_of(rows: list[Mapping[str, str]], asked: int, times: Mapping[str, tuple[float, ...]], trouble: str) -> LoadResult:
@@ -107,6 +113,16 @@ def response_times(rows: Iterable[Mapping[str, str]]) -> dict[str, tuple[float, 
         if value and timer:
             found.setdefault(timer, []).append(float(value))
     return {timer: tuple(values) for timer, values in found.items()}
+
+
+def first_error(errors: Path) -> str:
+    """What SIPp says of the first call that failed; the later ones fail of the same, or of its consequences."""
+    try:
+        text = errors.read_text(errors="replace")
+    except OSError:
+        return ""
+    found = _ERROR.search(text)
+    return f"SIPp's first: {found['text'].strip()}." if found else ""
 
 
 def _placing_s(rows: list[Mapping[str, str]]) -> float:
