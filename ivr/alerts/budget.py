@@ -28,11 +28,14 @@ class MinuteBudget:
         self._reserve = max(1, a_minute // 3)
         self._sent: deque[float] = deque()
 
-    def ask(self, now: float) -> Literal["single", "collected"] | Wait:
-        """One message alone; or what waits collected into one, at even distances; or wait."""
+    def ask(self, now: float, waiting: int) -> Literal["single", "collected"] | Wait:
+        """One message alone, while all of the ``waiting`` can go so; or all that waits collected into one, at even distances; or wait."""
         self._forget(now)
-        if len(self._sent) < self._a_minute - self._reserve:
+        room = self._a_minute - self._reserve - len(self._sent)
+        if waiting <= room:
             return "single"
+        if room > 0:
+            return "collected"
         if len(self._sent) >= self._a_minute:
             return Wait(self._sent[0] + MINUTE_S - now)
         gap_s = MINUTE_S / self._reserve

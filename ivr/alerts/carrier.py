@@ -44,15 +44,12 @@ class AlertCarrier:
 
     async def carry(self, parcels: Sequence[Parcel]) -> Carried | NotYet:
         together = collectable(parcels)
-        # What went collected and may have arrived goes collected again, whatever the budget says now.
-        if not parcels[0].unsure:
-            match self._budget.ask(self._monotonic()):
-                case Wait(seconds):
-                    return NotYet(seconds)
-                case "single":
-                    together = together[:1]
-        elif isinstance(room := self._budget.ask(self._monotonic()), Wait):
-            return NotYet(room.seconds)
+        answer = self._budget.ask(self._monotonic(), len(together))
+        if isinstance(answer, Wait):
+            return NotYet(answer.seconds)
+        # What went collected and may have arrived goes collected again, whatever there is room for now.
+        if answer == "single" and not parcels[0].unsure:
+            together = together[:1]
         self._budget.spend(self._monotonic())
         delivery = await self._send(together)
         if self._sink.too_much(delivery):

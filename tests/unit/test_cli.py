@@ -100,6 +100,7 @@ def test_complaints_as_json(filled: CliRunner, tmp_path: Path) -> None:
     record = json.loads(filled.invoke(app, ["complaints", "show", "c2026112100001", "--json"]).stdout)
     assert (record["number"], record["serial"], record["incomplete"]) == ("C2026112100001", "1234", False)
     assert record["recording"] == str(tmp_path / "recordings" / "2026/11/21/x.wav")
+    assert record.pop("steps") == []
     assert json.loads(filled.invoke(app, ["complaints", "list", "--json"]).stdout) == [record]
 
 

@@ -1,0 +1,184 @@
+"""A case's states (R12-R17): every step from every state, who and when, and what follows in the same transaction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from support.house import new_database
+from support.outgoing import NOW, SEALER, Clock, file_complaint, rows
+from typer.testing import CliRunner
+
+from ivr.cases import Cases, UnknownComplaintError
+from ivr.cli import app
+from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step, take
+from ivr.settings import DATA_KEY, Settings
+from ivr.store import cases
+from ivr.store.complaints import Complaint
+from ivr.store.database import Database, StoreError
+
+ALLOWED = {
+    (CaseState.OPEN, None, Step.VERIFY): CaseState.VERIFIED,
+    (CaseState.VERIFIED, Finding.UNFOUNDED, Step.INFORM): CaseState.INFORMED,
+    (CaseState.VERIFIED, Finding.ORDINARY, Step.SOLVE): CaseState.SOLVED,
+    (CaseState.VERIFIED, Finding.SERIOUS, Step.SOLVE): CaseState.SOLVED,
+    **{(CaseState.SOLVED, finding, Step.INFORM): CaseState.INFORMED for finding in Finding},
+    **{(CaseState.INFORMED, finding, Step.CLOSE): CaseState.CLOSED for finding in Finding},
+    # corrected to serious:
+    (CaseState.VERIFIED, Finding.UNFOUNDED, Step.VERIFY): CaseState.VERIFIED,
+    (CaseState.VERIFIED, Finding.ORDINARY, Step.VERIFY): CaseState.VERIFIED,
+}
+EVERY = [
+    (state, finding, step)
+    for state in CaseState
+    for finding in ([None] if state is CaseState.OPEN else list(Finding))
+    for step in Step
+]  # fmt: skip
+
+
+def taken(step: Step, finding: Finding = Finding.SERIOUS) -> StepTaken:
+    return StepTaken(step, "Li Na", "looked into it", finding if step is Step.VERIFY else None)
+
+
+@pytest.mark.parametrize(("state", "finding", "step"), EVERY)
+def test_every_step_from_every_state(state: CaseState, finding: Finding | None, step: Step) -> None:
+    case = Case("C1", state, finding)
+    if wanted := ALLOWED.get((state, finding, step)):
+        after = take(case, taken(step))
+        assert (after.state, after.finding) == (wanted, Finding.SERIOUS if step is Step.VERIFY else finding)
+    else:
+        with pytest.raises(StepRefusedError, match=r"^C1 is .+: (the next step is \w+|nothing more is done about it)$"):
+            take(case, taken(step))
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        (StepTaken(Step.VERIFY, " ", "x", Finding.ORDINARY), "say who"),
+        (StepTaken(Step.VERIFY, "x" * 65, "x", Finding.ORDINARY), "at most 64"),
+        (StepTaken(Step.VERIFY, "a\x1b[2J", "x", Finding.ORDINARY), "printable"),
+        (StepTaken(Step.VERIFY, "Li Na", "", Finding.ORDINARY), "needs a note: what the department found"),
+        (StepTaken(Step.VERIFY, "Li Na", "x" * 2001, Finding.ORDINARY), "at most 2000"),
+        (StepTaken(Step.VERIFY, "Li Na", "\x00", Finding.ORDINARY), "control characters"),
+        (StepTaken(Step.VERIFY, "Li Na", "x"), "unfounded, ordinary or serious"),
+    ],
+)
+def test_a_step_without_who_or_what_is_refused(step: StepTaken, sentence: str) -> None:
+    with pytest.raises(StepRefusedError, match=sentence):
+        take(Case("C1", CaseState.OPEN), step)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Step), st.sampled_from(Finding)), max_size=12))
+def test_whatever_is_tried_a_case_ends_closed_by_the_steps_it_names(tries: list[tuple[Step, Finding]]) -> None:
+    case = Case("C1", CaseState.OPEN)
+    for step, finding in tries:
+        try:
+            case = take(case, taken(step, finding))
+        except StepRefusedError:
+            continue
+    for _ in range(4):
+        if step := next_step(case):
+            case = take(case, taken(step))
+    assert case.state is CaseState.CLOSED
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return new_database(tmp_path)
+
+
+async def test_r16_each_step_is_kept_with_who_and_when_and_the_crm_hears(database: Database) -> None:
+    number = file_complaint(database, "7.1")
+    clock, informed, wakes = Clock(), [], []
+    service = Cases(
+        database, SEALER, on_informed=lambda _, complaint: informed.append(complaint), after_commit=lambda: wakes.append(1), clock=clock
+    )
+    for step in (Step.VERIFY, Step.SOLVE, Step.INFORM, Step.CLOSE):
+        clock.pass_by(60)
+        complaint = await service.take_step(number, taken(step, Finding.ORDINARY))
+    assert (complaint.state, complaint.verdict, len(wakes)) == ("closed", "ordinary", 4)
+    assert [(found.number, found.state) for found in informed] == [(number, "informed")], "R17: the follow-up is promised once"
+    events = await database.read(lambda session: cases.events_of(session, number))
+    assert [(event.action, event.actor, (event.at - NOW).total_seconds()) for event in events] == [
+        ("verify", "Li Na", 60.0), ("solve", "Li Na", 120.0), ("inform", "Li Na", 180.0), ("close", "Li Na", 240.0),
+    ]  # fmt: skip
+    assert [key for key, _, _ in rows(database)] == ["complaint.filed:7.1-complaint"] + [
+        f"complaint.updated:7.1-complaint:{event.id}" for event in events
+    ]
+
+
+async def test_what_follows_and_the_step_are_one_transaction(database: Database) -> None:
+    number = file_complaint(database, "7.1")
+
+    def refuse(_: Session, __: Complaint) -> None:
+        raise OperationalError("no", {}, Exception("disk full"))
+
+    service = Cases(database, SEALER, on_informed=refuse)
+    await service.take_step(number, taken(Step.VERIFY, Finding.UNFOUNDED))
+    with pytest.raises(StoreError):
+        await service.take_step(number, taken(Step.INFORM))
+    assert len(await database.read(lambda session: cases.events_of(session, number))) == 1
+    with pytest.raises(UnknownComplaintError, match="there is no complaint C0"):
+        await service.take_step("C0", taken(Step.VERIFY))
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.delenv("IVRD_CONFIG", raising=False)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / DATA_KEY).write_text("a secret for tests")
+    assert Settings(state=tmp_path).paths.secret(DATA_KEY) == "a secret for tests"
+    store = new_database(tmp_path)
+    file_complaint(store, "7.1")
+    store.close()
+    return CliRunner()
+
+
+NUMBER = "C2026112100001"
+WALK = [
+    ["verify", NUMBER, "--finding", "unfounded", "--by", "Li Na", "--note", "[bold]used wrongly[/bold]"],
+    ["inform", NUMBER, "--by", "Wang Wei", "--note", "explained"],
+    ["close", NUMBER.lower(), "--by", "Wang Wei"],
+]
+
+
+def test_r13_a_case_walks_through_the_command_line(runner: CliRunner) -> None:
+    for words, state, after in zip(WALK, ("verified", "informed", "closed"), ("inform", "close", None), strict=True):
+        result = runner.invoke(app, ["complaints", *words, "--json"])
+        assert result.exit_code == 0, result.stderr
+        record = json.loads(result.stdout)
+        assert (record["state"], record["verdict"], record["next_step"]) == (state, "unfounded", after)
+        assert (record["steps"][-1]["action"], record["steps"][-1]["by"]) == (words[0], words[words.index("--by") + 1])
+    shown = runner.invoke(app, ["complaints", "show", NUMBER], env={"COLUMNS": "200"}).stdout
+    assert "[bold]used wrongly[/bold]" in shown, "what people wrote is shown as they wrote it"
+    assert runner.invoke(app, ["complaints", "list"]).exit_code == 0
+    assert [
+        record["number"] for record in json.loads(runner.invoke(app, ["complaints", "list", "--state", "closed", "--json"]).stdout)
+    ] == [NUMBER]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["solve", NUMBER, "--by", "x", "--note", "x"], f"ivrd: {NUMBER} is open, so it can't be solved now: the next step is verify\n"),
+        (["close", "C0", "--by", "x"], "ivrd: there is no complaint C0\n"),
+        (["resend", NUMBER], f"ivrd: nothing of {NUMBER} was rejected\n"),
+    ],
+)
+def test_a_refused_step_is_one_sentence(runner: CliRunner, words: list[str], sentence: str) -> None:
+    result = runner.invoke(app, ["complaints", *words])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", sentence)
+
+
+def test_what_the_crm_rejected_can_be_sent_again(runner: CliRunner, tmp_path: Path) -> None:
+    store = new_database(tmp_path)
+    store.write_now(lambda session: session.connection().exec_driver_sql("UPDATE outbox SET state = 'rejected'"))
+    assert runner.invoke(app, ["complaints", "resend", NUMBER]).exit_code == 0
+    assert [state for _, state, _ in rows(store)] == ["pending"]
+    store.close()
