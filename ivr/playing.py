@@ -62,7 +62,7 @@ class Player:
         self.language = language
         self._on_keys = on_keys
         self._ahead = ""
-        self._timeouts: tuple[float, float] | None = None
+        self._timeouts: dict[str, float] = {}  # as this leg has set them, s
         self._told_missing: set[str] = set()
 
     async def say(self, speech: Speech, *, barge_in: bool) -> None:
@@ -103,9 +103,9 @@ class Player:
                 break
         else:
             keys = ""
-        await self._set_timeouts(first_digit_s, question.inter_digit_s)
         files, seconds = last
         longest = question.longest - len(keys)
+        await self._set_timeouts(first_digit_s, question.inter_digit_s if longest > 1 else None)
         bound = seconds + first_digit_s + longest * question.inter_digit_s + MARGIN_S
         return keys + await self._read(f"IVR_KEYS,{files},{longest},e", bound)
 
@@ -120,11 +120,12 @@ class Player:
             raise AgiCallerGoneError
         return keys
 
-    async def _set_timeouts(self, first_digit_s: float, inter_digit_s: float) -> None:
-        if self._timeouts != (first_digit_s, inter_digit_s):
-            await self._call.set_variable("TIMEOUT(response)", f"{first_digit_s:g}")
-            await self._call.set_variable("TIMEOUT(digit)", f"{inter_digit_s:g}")
-            self._timeouts = (first_digit_s, inter_digit_s)
+    async def _set_timeouts(self, first_digit_s: float, inter_digit_s: float | None) -> None:
+        """Only what has changed: a round trip in which a key would be lost. ``inter_digit_s`` None: no second digit is waited for."""
+        for name, seconds in (("response", first_digit_s), ("digit", inter_digit_s)):
+            if seconds is not None and self._timeouts.get(name) != seconds:
+                await self._call.set_variable(f"TIMEOUT({name})", f"{seconds:g}")
+                self._timeouts[name] = seconds
 
     async def record(self, effect: Record, reference: str) -> Recorded | NothingRecorded:
         """Record into ``reference`` below the recordings folder. Raises CallerHungUp with what was said, AgiFailureError."""
