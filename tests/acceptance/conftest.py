@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from acceptance.house import House
 from acceptance.houses import HOUSES
+from acceptance.scenes import Scene, Scenes
 from acceptance.settings_file import Setup
 from acceptance.stage import Case, Stage
 from ivr.prompts.library import PromptLibrary
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here is one of acceptance, and all share one event loop: calls go on while another test waits.
 
-    Tests with houses of their own come first: meanwhile the calls of the shared houses are placed.
+    Tests with houses of their own come first: meanwhile scenes are played, and the calls of the shared houses placed.
     """
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
@@ -34,12 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     places = sorted(items.index(item) for item in ours)
-    for place, item in zip(places, sorted(ours, key=_asks_for_the_stage), strict=True):
+    for place, item in zip(places, sorted(ours, key=_turn), strict=True):
         items[place] = item
 
 
-def _asks_for_the_stage(item: pytest.Item) -> bool:
-    return "stage" in inspect.signature(getattr(item, "obj", lambda: None)).parameters
+def _turn(item: pytest.Item) -> int:
+    if "stage" in inspect.signature(getattr(item, "obj", lambda: None)).parameters:
+        return 2
+    return 1 if _scene(item) else 0
+
+
+def _scene(item: pytest.Item) -> Scene | None:
+    found: Scene | None = getattr(getattr(item, "module", None), "SCENE", None)
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,6 +83,16 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     ]
     running = Stage(tmp_path_factory.mktemp("houses"), prompts, HOUSES, cases)
     running.begin()
+    yield running
+    await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Scenes]:
+    """The scenes of the collected modules, played in the background."""
+    running = Scenes(tmp_path_factory.mktemp("scenes"), prompts)
+    for scene in filter(None, map(_scene, request.session.items)):
+        running.begin(scene)
     yield running
     await running.close()
 

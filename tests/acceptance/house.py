@@ -103,7 +103,7 @@ class House:
             self.offset = _FIRST_OFFSET + number * _OFFSET_STEP
             if self.offset in _in_use:
                 continue
-            self.environment = _environment(config, self.state, self.offset)
+            self.environment = {**_environment(config, self.state, self.offset), **self.setup.environment}
             self.settings: Settings = load_settings(environment=self.environment)
             self.system = System.of(self.settings, self.environment)
             try:

@@ -34,12 +34,12 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What distinguishes one house from another. ``more`` is TOML that goes in front of all tables."""
+    """What distinguishes one house from another. ``environment`` holds ``IVRD_…`` settings over the file's."""
 
     teams: Mapping[str, Team] = field(default_factory=dict)
     calendar: str | None = None  # YAML; None: staffed round the clock
     hours: Mapping[str, str] = field(default_factory=dict)  # line → calendar, "hotline" otherwise
-    more: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def team(self, line: str) -> Team:
         return self.teams.get(line, Team())
@@ -50,7 +50,7 @@ class Setup:
 
 def settings_toml(setup: Setup, calendar: Path) -> str:
     """The whole file; ``calendar`` is where ``setup.calendar`` has been written to."""
-    blocks = [setup.more, f"calendar = {json.dumps(str(calendar))}" if setup.calendar else "always_open = true"]
+    blocks = [f"calendar = {json.dumps(str(calendar))}" if setup.calendar else "always_open = true"]
     blocks += ["[asterisk]\nrtp_first_port = 10000\nrtp_last_port = 10399"]
     agents: dict[int, str] = {}
     for index, line in enumerate(LINES):

@@ -10,6 +10,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest_asyncio
 
 from acceptance.hearing import load_wav, rms, was_heard
 from acceptance.house import Called, House, of_call, until
+from acceptance.scenes import Scenes
 from acceptance.settings_file import Setup, Team
 
 AUDIBLE = 500.0
@@ -63,7 +65,7 @@ WHILE_DOWN = {
 
 
 @dataclass
-class Scene:
+class Outage:
     """What has happened, and what the records said afterwards."""
 
     house: House
@@ -84,10 +86,10 @@ class Scene:
         return [complaint for complaint in self.complaints if complaint["contact"] == self.record(who)["id"]]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def scene(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Scene]:
-    async with House(tmp_path_factory.mktemp("killed"), prompts, SETUP) as house:
-        played = Scene(house)
+@asynccontextmanager
+async def killed(folder: Path, prompts: Path) -> AsyncIterator[Outage]:
+    async with House(folder, prompts, SETUP) as house:
+        played = Outage(house)
 
         async def play(who: str, script: Script) -> None:
             await asyncio.sleep(script.at_s)
@@ -109,6 +111,15 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> Asyn
         yield played
 
 
+SCENE = killed
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def outage(scenes: Scenes) -> Outage:
+    played: Outage = await scenes.outcome(killed)
+    return played
+
+
 async def spool_is_empty(house: House) -> None:
     """The daemon looks into the spool at its start and every 5 s."""
     await until(lambda: not any(house.spool.glob("*.json")), 20)
@@ -116,8 +127,8 @@ async def spool_is_empty(house: House) -> None:
 
 
 @pytest.mark.parametrize("who", [*IN_A_CALL, *WHILE_DOWN])
-async def test_every_caller_was_answered_and_heard(scene: Scene, who: str) -> None:
-    result = scene.called[who].result
+async def test_every_caller_was_answered_and_heard(outage: Outage, who: str) -> None:
+    result = outage.called[who].result
     assert result.answered
     assert result.heard.seconds > 2.0
     expected = "caller" if IN_A_CALL.get(who, WHILE_DOWN.get(who, Script(0, ""))).keys.endswith("h") else "system"
@@ -125,33 +136,33 @@ async def test_every_caller_was_answered_and_heard(scene: Scene, who: str) -> No
 
 
 @pytest.mark.parametrize("who", ["in the menu", "in a recording", *WHILE_DOWN])
-async def test_the_fallback_apologised(scene: Scene, who: str) -> None:
-    apology = scene.house.prompt("fallback-apology")
-    heard = scene.called[who].result.heard.samples
+async def test_the_fallback_apologised(outage: Outage, who: str) -> None:
+    apology = outage.house.prompt("fallback-apology")
+    heard = outage.called[who].result.heard.samples
     assert was_heard(heard, apology) == (who != "hangs up in the apology")
 
 
 @pytest.mark.parametrize("who", [*IN_A_CALL, *WHILE_DOWN])
-async def test_every_call_has_one_record_with_its_end(scene: Scene, who: str) -> None:
-    record = scene.record(who)
+async def test_every_call_has_one_record_with_its_end(outage: Outage, who: str) -> None:
+    record = outage.record(who)
     assert record["outcome"]
-    off = datetime.fromisoformat(record["ended_at"]) - scene.ended_at[who]
+    off = datetime.fromisoformat(record["ended_at"]) - outage.ended_at[who]
     if who == "in a talk":  # nobody saw him go
         assert record["visits"][0]["uncertain"] is True
     else:
         assert abs(off) < timedelta(seconds=5), off
 
 
-async def test_who_was_in_the_menu_got_an_agent(scene: Scene) -> None:
-    record = scene.record("in the menu")
+async def test_who_was_in_the_menu_got_an_agent(outage: Outage) -> None:
+    record = outage.record("in the menu")
     nodes = [step["node"] for step in record["path"]]
     assert nodes == ["greeting", "menu", "fallback", "fallback_menu", "fallback_queue", "fallback_after_queue"]
     assert record["outcome"] == "answered"
 
 
-async def test_who_was_recording_has_one_complaint(scene: Scene) -> None:
-    record = scene.record("in a recording")
-    (complaint,) = scene.complaints_of("in a recording")
+async def test_who_was_recording_has_one_complaint(outage: Outage) -> None:
+    record = outage.record("in a recording")
+    (complaint,) = outage.complaints_of("in a recording")
     assert record["complaint"] == complaint["number"]
     assert complaint["incomplete"] is False
     assert_audible(complaint)
@@ -163,49 +174,49 @@ async def test_who_was_recording_has_one_complaint(scene: Scene) -> None:
     ]
 
 
-async def test_who_was_waiting_kept_his_place_and_left_a_message(scene: Scene) -> None:
-    record = scene.record("in a queue")
+async def test_who_was_waiting_kept_his_place_and_left_a_message(outage: Outage) -> None:
+    record = outage.record("in a queue")
     assert (record["outcome"], record["message"]) == ("voicemail", True)
     assert [visit["queue"] for visit in record["visits"]] == ["course"]
-    assert scene.complaints_of("in a queue") == []
+    assert outage.complaints_of("in a queue") == []
 
 
-async def test_who_was_talking_was_not_disturbed(scene: Scene) -> None:
-    record = scene.record("in a talk")
+async def test_who_was_talking_was_not_disturbed(outage: Outage) -> None:
+    record = outage.record("in a talk")
     assert record["outcome"] == "answered"
     assert record["visits"][0]["agent"].startswith("Agent ")
-    assert not was_heard(scene.called["in a talk"].result.heard.samples, scene.house.prompt("fallback-apology"))
+    assert not was_heard(outage.called["in a talk"].result.heard.samples, outage.house.prompt("fallback-apology"))
 
 
-async def test_new_calls_get_an_agent_leave_a_message_or_complain(scene: Scene) -> None:
-    assert scene.record("no key")["outcome"] == "answered"
-    message = scene.record("message")
+async def test_new_calls_get_an_agent_leave_a_message_or_complain(outage: Outage) -> None:
+    assert outage.record("no key")["outcome"] == "answered"
+    message = outage.record("message")
     assert (message["outcome"], message["message"], message["served_by"]) == ("voicemail", True, "fallback")
-    (complaint,) = scene.complaints_of("complaint")
-    assert (complaint["incomplete"], complaint["caller"]) == (False, f"+86138****{scene.called['complaint'].caller[-4:]}")
+    (complaint,) = outage.complaints_of("complaint")
+    assert (complaint["incomplete"], complaint["caller"]) == (False, f"+86138****{outage.called['complaint'].caller[-4:]}")
     assert_audible(complaint)
-    assert scene.record("complaint")["outcome"] == "self_served"
+    assert outage.record("complaint")["outcome"] == "self_served"
 
 
-async def test_who_hangs_up_in_the_fallback_leaves_a_record_and_what_he_said(scene: Scene) -> None:
-    gone = scene.record("hangs up in the apology")
+async def test_who_hangs_up_in_the_fallback_leaves_a_record_and_what_he_said(outage: Outage) -> None:
+    gone = outage.record("hangs up in the apology")
     assert (gone["outcome"], [step["node"] for step in gone["path"]]) == ("abandoned_ivr", ["fallback"])
-    (complaint,) = scene.complaints_of("hangs up in his complaint")
+    (complaint,) = outage.complaints_of("hangs up in his complaint")
     assert complaint["incomplete"] is True
     assert_audible(complaint)
 
 
-async def test_the_spool_comes_in_once_however_often_the_daemon_starts(scene: Scene) -> None:
-    assert scene.spooled >= len(WHILE_DOWN) + 2
-    assert scene.again == scene.records
-    assert scene.complaints_again == scene.complaints
-    assert len(scene.records) == len(IN_A_CALL) + len(WHILE_DOWN)
-    assert len(scene.complaints) == 3
-    assert not list(scene.house.spool.glob("bad/*"))
+async def test_the_spool_comes_in_once_however_often_the_daemon_starts(outage: Outage) -> None:
+    assert outage.spooled >= len(WHILE_DOWN) + 2
+    assert outage.again == outage.records
+    assert outage.complaints_again == outage.complaints
+    assert len(outage.records) == len(IN_A_CALL) + len(WHILE_DOWN)
+    assert len(outage.complaints) == 3
+    assert not list(outage.house.spool.glob("bad/*"))
 
 
-async def test_killed_in_the_middle_of_its_import_it_still_takes_each_entry_once(scene: Scene) -> None:
-    house = scene.house
+async def test_killed_in_the_middle_of_its_import_it_still_takes_each_entry_once(outage: Outage) -> None:
+    house = outage.house
     contacts = await asyncio.to_thread(more_complaints, house)
     assert await house.stop_daemon() == 0
     for _ in range(3):
@@ -223,11 +234,11 @@ async def test_killed_in_the_middle_of_its_import_it_still_takes_each_entry_once
     records = [record["id"] for record in await house.records()]
     assert sorted(contact for contact in complaints if contact in contacts) == sorted(contacts)
     assert sorted(record for record in records if record in contacts) == sorted(contacts)
-    assert len(complaints) == len(scene.complaints) + CLONES
+    assert len(complaints) == len(outage.complaints) + CLONES
 
 
-async def test_with_the_fallback_broken_too_asterisk_itself_apologises_and_queues(scene: Scene) -> None:
-    house = scene.house
+async def test_with_the_fallback_broken_too_asterisk_itself_apologises_and_queues(outage: Outage) -> None:
+    house = outage.house
     script = house.system.plan.fallback_command
     assert script is not None
     whole = script.read_bytes()
@@ -245,8 +256,8 @@ async def test_with_the_fallback_broken_too_asterisk_itself_apologises_and_queue
     assert result.duration_s > 8.0 + 2.0  # the apology, and the agent's talk
 
 
-async def test_afterwards_the_daemon_serves_as_before(scene: Scene) -> None:
-    record = await scene.house.record(await scene.house.call("1"))
+async def test_afterwards_the_daemon_serves_as_before(outage: Outage) -> None:
+    record = await outage.house.record(await outage.house.call("1"))
     assert (record["served_by"], record["outcome"]) == ("flow", "answered")
 
 

@@ -1,0 +1,175 @@
+"""What keeps ``ivrd run`` from starting is told in one sentence with what and where, and it ends with status 1."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from acceptance.house import Answer, House, run_ivrd
+from acceptance.scenes import Scenes
+from callflows.loader import SHIPPED_FLOWS
+
+# Asterisk is waited for: whoever starts both at once needs no order.
+LONGEST_START_S = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A start that can't succeed: changes ``environment`` and the files in ``folder``; all of ``told`` must stand in the sentence."""
+
+    name: str
+    change: Callable[[dict[str, str], Path], None]
+    told: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def setting(name: str, value: str) -> Callable[[dict[str, str], Path], None]:
+    def change(environment: dict[str, str], _: Path) -> None:
+        environment[name] = value
+
+    return change
+
+
+def settings_text(text: str) -> Callable[[dict[str, str], Path], None]:
+    def change(environment: dict[str, str], folder: Path) -> None:
+        config = folder / "bad.toml"
+        config.write_text(text + "\n" + Path(environment["IVRD_CONFIG"]).read_text())
+        environment["IVRD_CONFIG"] = str(config)
+
+    return change
+
+
+def flow_text(old: str, new: str) -> Callable[[dict[str, str], Path], None]:
+    def change(environment: dict[str, str], folder: Path) -> None:
+        flows = folder / "flows"
+        flows.mkdir()
+        for file in SHIPPED_FLOWS.glob("*.yaml"):
+            (flows / file.name).write_text(file.read_text().replace(old, new))
+        environment["IVRD_FLOWS"] = str(flows)
+
+    return change
+
+
+def state_is_a_file(environment: dict[str, str], folder: Path) -> None:
+    (folder / "file").write_text("")
+    environment["STATE"] = str(folder / "file" / "state")
+
+
+def database_is_rubbish(environment: dict[str, str], folder: Path) -> None:
+    state = folder / "state"
+    state.mkdir()
+    (state / "prompts").symlink_to(Path(environment["STATE"]) / "prompts")
+    (state / "ivrd.db").write_bytes(b"this is no database" * 1000)
+    environment["STATE"] = str(state)
+
+
+def wrong_secret(environment: dict[str, str], folder: Path) -> None:
+    state = folder / "state"
+    (state / "secrets").mkdir(parents=True)
+    (state / "prompts").symlink_to(Path(environment["STATE"]) / "prompts")
+    (state / "secrets" / "ami").write_text("wrong\n")
+    environment["STATE"] = str(state)
+    free_ports(environment)
+
+
+def nobody_at_the_manager(environment: dict[str, str], folder: Path) -> None:
+    own_state(environment, folder)
+    free_ports(environment)
+    environment["IVRD_AMI__PORT"] = str(free_port() - int(environment["PORT_OFFSET"]))
+
+
+def console_port_taken(environment: dict[str, str], folder: Path) -> None:
+    own_state(environment, folder)
+    environment["IVRD_AGI__PORT"] = str(free_port() - int(environment["PORT_OFFSET"]))
+
+
+def own_state(environment: dict[str, str], folder: Path) -> None:
+    state = folder / "state"
+    state.mkdir()
+    (state / "prompts").symlink_to(Path(environment["STATE"]) / "prompts")
+    environment["STATE"] = str(state)
+
+
+def free_ports(environment: dict[str, str]) -> None:
+    """The house's own daemon has the others."""
+    for name in ("IVRD_AGI__PORT", "IVRD_CONSOLE__PORT"):
+        environment[name] = str(free_port() - int(environment["PORT_OFFSET"]))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+BAD = [
+    Bad("unknown-setting", settings_text("always_opne = true"), ("bad.toml:1", "always_opne", "always_open")),
+    Bad("wrong-value", setting("IVRD_AGI__MAX_CONNECTIONS", "many"), ("agi.max_connections", "many")),
+    Bad("no-toml", settings_text("[["), ("bad.toml", "line 1")),
+    Bad("no-settings-file", setting("IVRD_CONFIG", "/nonexistent/ivrd.toml"), ("/nonexistent/ivrd.toml", "No such file")),
+    Bad("time-zone", setting("IVRD_HOTLINE__TIME_ZONE", "Asia/Nowhere"), ("Asia/Nowhere",)),
+    Bad("agi-port-taken", own_state, ("can't listen", "agi.port", "{agi_port}", "PORT_OFFSET")),
+    Bad("console-port-taken", console_port_taken, ("can't listen", "console.port", "{console_port}")),
+    Bad("asterisk-not-there", nobody_at_the_manager, ("manager (AMI)", "127.0.0.1:", "is Asterisk running")),
+    Bad("asterisk-refuses-us", wrong_secret, ("manager (AMI)", "{ami_port}", "Authentication failed")),
+    Bad("flow-is-no-yaml", flow_text("nodes:", "nodes: ["), (".yaml:", "hotline")),
+    Bad("flow-leads-nowhere", flow_text("next: menu", "next: nowhere"), ("hotline.yaml:", "nowhere")),
+    Bad("no-flows", setting("IVRD_FLOWS", "/nonexistent/flows"), ("/nonexistent/flows",)),
+    Bad("no-calendar", setting("IVRD_CALENDAR", "/nonexistent/calendar.yaml"), ("/nonexistent/calendar.yaml",)),
+    Bad("state-cannot-be-written", state_is_a_file, ("file/state", "STATE")),
+    Bad("database-is-rubbish", database_is_rubbish, ("ivrd.db", "not a database")),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How every bad start ended, and whether the daemon that runs beside them still serves."""
+
+    house: House
+    answers: dict[str, Answer]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def started(tmp_path_factory: pytest.TempPathFactory, prompts: Path, scenes: Scenes) -> AsyncIterator[Started]:
+    async with House(tmp_path_factory.mktemp("beside"), prompts) as house:
+
+        async def start(bad: Bad) -> Answer:
+            environment = dict(house.environment)
+            bad.change(environment, tmp_path_factory.mktemp(bad.name))
+            return await run_ivrd("run", environment=environment)
+
+        answers = await asyncio.gather(*map(start, BAD))
+        yield Started(house, dict(zip(map(str, BAD), answers, strict=True)))
+
+
+@pytest.mark.parametrize("bad", BAD, ids=str)
+async def test_a_bad_start_ends_with_one_sentence(started: Started, bad: Bad) -> None:
+    answer, settings = started.answers[bad.name], started.house.settings
+    sentences = [line for line in answer.err.splitlines() if not line.startswith("{")]  # what stands in braces is the log
+    assert answer.status == 1, answer
+    assert answer.out == ""
+    assert "Traceback" not in answer.err
+    assert len(sentences) >= 1
+    ports = {
+        "agi_port": settings.shifted(settings.agi.port),
+        "ami_port": settings.shifted(settings.ami.port),
+        "console_port": settings.shifted(settings.console.port),
+    }
+    for told in bad.told:
+        assert told.format(**ports) in sentences[0]
+
+
+async def test_the_daemon_that_runs_is_not_disturbed_by_a_second_start(started: Started) -> None:
+    house = started.house
+    again = await house.ivrd("run")
+    assert again.status == 1
+    assert "agi.port" in again.err
+    record = await house.record(await house.call("1"))
+    assert (record["served_by"], record["outcome"]) == ("flow", "answered")

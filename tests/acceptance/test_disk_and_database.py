@@ -1,0 +1,162 @@
+"""The database refuses, the disk is full: the service is degraded, says so, and goes on speaking."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sqlite3
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from acceptance.hearing import was_heard
+from acceptance.house import Called, House
+from acceptance.scenes import Scenes
+from acceptance.settings_file import Setup, Team
+from acceptance.test_hang_up_anywhere import REVIEW
+
+# No agent has a phone: whoever is refused is offered a message. The complaints desk is staffed, as the fallback sends callers there.
+LOCKED = Setup({line: Team(size=0) for line in ("hr", "course", "product", "complaint")})
+# The lock lies over the moment in which each is stored; SQLite waits 5 s before it refuses.
+LOCK_FROM_S, LOCK_UNTIL_S = 24.0, 44.0
+
+
+@dataclass
+class Refused:
+    """Two callers whose complaint and message could not be stored."""
+
+    house: House
+    called: dict[str, Called] = field(default_factory=dict)
+    ready: dict[str, Any] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def refused(folder: Path, prompts: Path) -> AsyncIterator[Refused]:
+    async with House(folder, prompts, LOCKED) as house:
+        played = Refused(house)
+
+        async def play(who: str, keys: str) -> None:
+            played.called[who] = await house.call(keys)
+
+        calls = [
+            # Submitted at 28 s, refused at 33 to 36 s; the sentence takes 7 s.
+            asyncio.create_task(play("complaint", f"{REVIEW}w3#w14h")),
+            # All are busy; the message's prompt until 17 s; he talks until 27 s; the sentence takes 5.5 s.
+            asyncio.create_task(play("message", "3w17t9#w13h")),
+        ]
+        await asyncio.sleep(LOCK_FROM_S)
+        with closing(sqlite3.connect(house.settings.paths.database, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            await asyncio.sleep(3.0)
+            played.ready = await house.readiness()
+            await asyncio.sleep(LOCK_UNTIL_S - LOCK_FROM_S - 3.0)
+            database.execute("ROLLBACK")
+        await asyncio.gather(*calls)
+        yield played
+
+
+SCENE = refused
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def refusal(scenes: Scenes) -> Refused:
+    played: Refused = await scenes.outcome(refused)
+    return played
+
+
+async def test_a_complaint_that_cannot_be_stored_is_not_given_a_number(refusal: Refused) -> None:
+    """And its caller, who hangs up while he hears so, has the record of it (places not_stored and not_kept of the hotline)."""
+    called = refusal.called["complaint"]
+    record = await refusal.house.record(called)
+    assert record["path"][-1]["node"] == "complaint_intake.not_stored"
+    assert record["outcome"] == "abandoned_ivr"
+    assert was_heard(called.result.heard.samples, refusal.house.prompt("complaint-intake-not-stored-"))
+    assert not was_heard(called.result.heard.samples, refusal.house.prompt("complaint-intake-tell-number-"))
+    complaints = [c for c in await refusal.house.complaints() if c["contact"] == record["id"]]
+    assert len(complaints) <= 1  # what was said is filed as soon as the database takes it
+
+
+async def test_a_message_that_cannot_be_stored_is_said_to_be_lost(refusal: Refused) -> None:
+    called = refusal.called["message"]
+    record = await refusal.house.record(called)
+    assert record["path"][-1]["node"] == "message.not_kept"
+    assert was_heard(called.result.heard.samples, refusal.house.prompt("message-not-kept-"))
+
+
+async def test_a_refusing_database_is_told_and_doesnt_keep_calls_out(refusal: Refused) -> None:
+    assert refusal.ready["status"] == "ready"
+    assert any("database" in sentence for sentence in refusal.ready["degraded"])
+    assert (await refusal.house.readiness())["degraded"] == []
+
+
+async def test_with_a_full_disk_calls_go_on_and_the_records_come_later(new_house: Callable[..., House], tmp_path: Path) -> None:
+    with full_disks(tmp_path / "house" / "state") as disk:
+        house = new_house(Setup({"hr": Team("brisk", 4), "complaint": Team("brisk", 4)}))
+        async with house:
+            disk.fill(house)
+            served, complains = await asyncio.gather(house.call("1"), house.call(f"{REVIEW}w60"))
+            state = await house.readiness()
+            assert state["status"] == "ready"
+            assert any("disk" in sentence or "database" in sentence for sentence in state["degraded"]), state
+            for called in (served, complains):
+                assert called.result.ended_by == "system"
+                assert called.result.heard.seconds > 8.0
+            assert was_heard(served.result.heard.samples, house.prompt("hotline-goodbye-"))
+            disk.empty(house)
+            record = await house.record(served, deadline_s=30)
+            assert (record["outcome"], record["served_by"]) == ("answered", "flow")
+            assert (await house.record(complains))["outcome"] is not None
+            assert (await house.readiness())["degraded"] == []
+            assert house.daemon.running
+
+
+class FullDisk:
+    """A small file system of its own, filled to the last byte."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ballast = folder / "ballast"
+
+    def fill(self, house: House) -> None:
+        with self._ballast.open("wb") as file:
+            try:
+                while file.write(b"\0" * 65536):
+                    file.flush()
+            except OSError:
+                pass
+
+    def empty(self, house: House) -> None:
+        self._ballast.unlink()
+
+
+class SmallFiles:
+    """Where no file system can be mounted: no file of the daemon or of Asterisk may grow any more."""
+
+    def fill(self, house: House) -> None:
+        self._limit(house, 1)
+
+    def empty(self, house: House) -> None:
+        self._limit(house, resource.RLIM_INFINITY)
+
+    def _limit(self, house: House, size: int) -> None:
+        for child in house.system.children():
+            resource.prlimit(child.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@contextmanager
+def full_disks(folder: Path) -> Iterator[FullDisk | SmallFiles]:
+    """A tmpfs at ``folder`` for root, limited files for everybody else."""
+    folder.mkdir(parents=True)
+    if os.geteuid() != 0:
+        yield SmallFiles()
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(folder)], check=True)
+    try:
+        yield FullDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
