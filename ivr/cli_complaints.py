@@ -13,13 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ivr.asterisk_plan import last_resort_queue
 from ivr.cases import Cases, OnInformed, nothing_follows
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
 from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
-from ivr.settings import Settings
+from ivr.follow_up import promise_follow_up
+from ivr.promises import Promises, Terms, allow_list
+from ivr.settings import Settings, SettingsError
 from ivr.store import cases, complaints
 from ivr.store.cases import CaseEvent
 from ivr.store.complaints import Complaint
+from ivr.store.sealing import Sealer
 from ivr.views import complaint_as_json
 
 app = typer.Typer(help="The complaint register 投诉登记表.", no_args_is_help=True)
@@ -128,7 +132,7 @@ def complaints_resend(number: NumberArgument, config: ConfigOption = None) -> No
 def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) -> None:
     settings = settings_from(config)
     with opened_store(settings) as (database, sealer):
-        service = Cases(database, sealer, on_informed=_on_informed(settings))
+        service = Cases(database, sealer, on_informed=_on_informed(settings, sealer) if taken.step is Step.INFORM else nothing_follows)
         try:
             complaint = service.take_step_now(number.upper(), taken)
         except StepRefusedError as error:
@@ -137,8 +141,13 @@ def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) ->
     _print(complaint, events, settings, as_json)
 
 
-def _on_informed(_: Settings) -> OnInformed:
-    return nothing_follows
+def _on_informed(settings: Settings, sealer: Sealer) -> OnInformed:
+    try:
+        terms = Terms.of(settings, last_resort_queue(settings))
+    except SettingsError as error:
+        fail(*error.problems)
+    promises = Promises(sealer, allow_list(settings), terms)
+    return promise_follow_up(promises, lambda number, why: typer.echo(f"ivrd: no follow-up call for {number}: {why}", err=True))
 
 
 def _record(complaint: Complaint, settings: Settings) -> dict[str, Any]:

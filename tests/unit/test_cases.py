@@ -163,6 +163,24 @@ def test_r13_a_case_walks_through_the_command_line(runner: CliRunner) -> None:
     ] == [NUMBER]
 
 
+def test_r17_who_was_told_is_promised_a_follow_up_call(runner: CliRunner, tmp_path: Path) -> None:
+    for words in WALK:
+        assert runner.invoke(app, ["complaints", *words, "--json"]).exit_code == 0
+    (promise,) = json.loads(runner.invoke(app, ["callbacks", "list", "--json"]).stdout)
+    assert (promise["reason"], promise["line"], promise["number"]) == ("follow_up", "complaint", "+86139****9000")
+
+
+def test_a_number_that_may_not_be_called_doesnt_hold_the_case_up(runner: CliRunner, tmp_path: Path) -> None:
+    store = new_database(tmp_path)
+    store.write_now(lambda session: session.connection().exec_driver_sql("UPDATE complaints SET contact_number = ''"))
+    store.close()
+    for words in WALK[:2]:
+        result = runner.invoke(app, ["complaints", *words, "--json"])
+        assert result.exit_code == 0
+    assert json.loads(result.stdout)["state"] == "informed"
+    assert result.stderr.startswith(f"ivrd: no follow-up call for {NUMBER}: ")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
