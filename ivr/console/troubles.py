@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from ivr.board_snapshot import BoardSnapshot
@@ -19,12 +20,15 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """``text`` is a key of ``texts``, ``values`` what its places are filled with; ``queue`` is where."""
+    """``text`` is a key of ``texts``, whose places the rest fills; ``queue`` is where."""
 
     severity: Severity
     text: str
     queue: str | None = None
-    values: dict[str, object] = field(default_factory=dict)
+    count: int = 0
+    rate: float | None = None
+    target: float | None = None
+    at: datetime | None = None
 
 
 class Standing(StrEnum):
@@ -60,15 +64,15 @@ def troubles(board: BoardSnapshot, loss_target: float) -> list[Trouble]:
     """In the order they should be read."""
     found: list[Trouble] = []
     if board.link_lost_at:
-        found.append(Trouble(Severity.BAD, "trouble.link", values={"at": board.link_lost_at}))
+        found.append(Trouble(Severity.BAD, "trouble.link", at=board.link_lost_at))
     for queue in board.queues:
         if queue.waiting and not queue.present:
-            found.append(Trouble(Severity.BAD, "trouble.nobody", queue.name, {"count": queue.waiting}))
+            found.append(Trouble(Severity.BAD, "trouble.nobody", queue.name, queue.waiting))
     for queue in board.queues:
         if queue.late:
-            found.append(Trouble(Severity.BAD, "trouble.late", queue.name, {"count": queue.late}))
+            found.append(Trouble(Severity.BAD, "trouble.late", queue.name, queue.late))
     if loss_standing(board.total, loss_target) is Standing.BAD:
-        found.append(Trouble(Severity.BAD, "trouble.loss", values={"rate": board.total.loss_rate, "target": loss_target}))
+        found.append(Trouble(Severity.BAD, "trouble.loss", rate=board.total.loss_rate, target=loss_target))
     if not board.link_lost_at:
         for queue in board.queues:
             if not queue.waiting and not queue.present:

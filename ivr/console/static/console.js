@@ -11,8 +11,8 @@
   // A link from elsewhere comes without our cookie (SameSite=Strict), so whoever is logged in is shown the log-in page: ask again.
   async function resume(next) {
     try {
-      const answer = await fetch("/api/v1/me", { headers: { Accept: "application/json" } });
-      if (answer.ok && /^\/(?!\/)/.test(next)) location.replace(next);
+      const answer = await fetch("/login", { redirect: "manual" });
+      if (answer.type === "opaqueredirect" && /^\/(?!\/)/.test(next)) location.replace(next);
     } catch (_) { /* offline: the form says so when it is sent */ }
   }
 
@@ -53,9 +53,7 @@
     }
 
     const events = new EventSource(board.dataset.events);
-    let silence = 0;
-    events.addEventListener("board", () => { silence = 0; refresh(); });
-    events.addEventListener("open", () => { silence = 0; });
+    events.addEventListener("board", refresh);
     events.addEventListener("error", () => {
       stale.hidden = false;
       // Closed for good (the log-in ended, too many pages): ask in a while whether we may still look.
