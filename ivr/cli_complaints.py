@@ -6,6 +6,7 @@ The same service as the console's buttons: ``ivr.cases``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ from ivr.promises import Promises, Terms, allow_list
 from ivr.settings import Settings, SettingsError
 from ivr.store import cases, complaints
 from ivr.store.cases import CaseEvent
-from ivr.store.complaints import Complaint
+from ivr.store.complaints import Complaint, Telling
 from ivr.store.sealing import Sealer
 from ivr.views import complaint_as_json
 
@@ -73,12 +74,13 @@ def complaints_show(number: NumberArgument, config: ConfigOption = None, as_json
         lambda session, sealer: (
             complaints.by_number(session, sealer, number.upper()),
             cases.events_of(session, number.upper()),
+            complaints.tellings(session, number.upper()),
         ),
     )
-    complaint, events = found
+    complaint, events, tellings = found
     if complaint is None:
         fail(f"there is no complaint {number}")
-    _print(complaint, events, settings, as_json)
+    _print(complaint, events, tellings, settings, as_json)
 
 
 @app.command("verify", epilog='Example: ivrd complaints verify C2026112100001 --finding ordinary --by "Li Na" --note "wrong part sent"')
@@ -119,14 +121,20 @@ def complaints_close(
 
 
 @app.command("resend", epilog="Example: ivrd complaints resend C2026112100001")
-def complaints_resend(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Send again what the CRM rejected of this complaint, once the reason is mended. A running daemon takes it within ten seconds."""
+def complaints_resend(
+    number: Annotated[str | None, typer.Argument(metavar="NUMBER", help="The complaint's number.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that was rejected.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Send again what the CRM rejected, once the reason is mended. A running daemon takes it within ten seconds."""
+    if everything == (number is not None):
+        raise typer.BadParameter("give either a complaint's number or --all")
     settings = settings_from(config)
     with opened_store(settings) as (database, _):
-        rows = database.write_now(lambda session: complaints.resend(session, number.upper()))
+        rows = database.write_now(lambda session: complaints.resend(session, number.upper() if number else None))
     if not rows:
-        fail(f"nothing of {number} was rejected")
-    typer.echo(f"{rows} waiting to be sent again" if rows > 1 else "waiting to be sent again")
+        fail(f"nothing of {number} was rejected" if number else "nothing was rejected")
+    typer.echo(f"{rows} waiting to be sent again")
 
 
 def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) -> None:
@@ -137,8 +145,10 @@ def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) ->
             complaint = service.take_step_now(number.upper(), taken)
         except StepRefusedError as error:
             fail(str(error))
-        events = database.read_now(lambda session: cases.events_of(session, complaint.number))
-    _print(complaint, events, settings, as_json)
+        events, tellings = database.read_now(
+            lambda session: (cases.events_of(session, complaint.number), complaints.tellings(session, complaint.number))
+        )
+    _print(complaint, events, tellings, settings, as_json)
 
 
 def _on_informed(settings: Settings, sealer: Sealer) -> OnInformed:
@@ -159,7 +169,7 @@ def _record(complaint: Complaint, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _print(complaint: Complaint, events: Sequence[CaseEvent], settings: Settings, as_json: bool) -> None:
+def _print(complaint: Complaint, events: Sequence[CaseEvent], tellings: Sequence[Telling], settings: Settings, as_json: bool) -> None:
     steps = [
         {
             "action": event.action,
@@ -169,17 +179,19 @@ def _print(complaint: Complaint, events: Sequence[CaseEvent], settings: Settings
         }
         for event in events
     ]
-    record = {**_record(complaint, settings), "steps": steps}
+    crm = [asdict(telling) for telling in tellings]
+    record = {**_record(complaint, settings), "steps": steps, "crm": crm}
     if as_json:
         print_json(record)
         return
+    shown = {
+        **record,
+        "steps": "\n".join(f"{_minute(step['at'])}  {step['action']} by {step['by']}: {step['note'] or '-'}" for step in steps),
+        "crm": "\n".join(f"{told.topic}: {told.state}" + (f", {told.last_error}" if told.last_error else "") for told in tellings),
+    }
     table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in record.items():
-        if key == "steps":
-            lines = [f"{_minute(step['at'])}  {step['action']} by {step['by']}: {step['note'] or '-'}" for step in steps]
-            table.add_row(key, escape("\n".join(lines) or "-"))
-        else:
-            table.add_row(key, escape("-" if value is None or value == "" else str(value)))
+    for key, value in shown.items():
+        table.add_row(key, escape("-" if value is None or value == "" else str(value)))
     Console(soft_wrap=True).print(table)
 
 

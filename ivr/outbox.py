@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ivr.delivery import Carried, Carrier, Delivered, Delivery, Disabled, NotYet, Parcel, Rejected, RetryLater, Unknown
@@ -58,6 +58,7 @@ class Outbox:
         self._wakes = {channel: asyncio.Event() for channel in self._carriers}
         self._disabled: dict[str, str] = {}
         self._failing: dict[str, str] = {}
+        self._rejected: dict[str, int] = {}  # of the channels whose rows matter for ever
 
     def wake(self) -> None:
         """Something was committed. Called on the event loop."""
@@ -66,8 +67,11 @@ class Outbox:
 
     @property
     def troubles(self) -> list[str]:
-        """What doesn't get out, a sentence for each channel; empty when all is well."""
-        return [f"{channel}: {reason}" for channel, reason in sorted((self._failing | self._disabled).items())]
+        """What doesn't get out, a sentence for each channel; empty when all is well. It stands until something is delivered there."""
+        found = [f"{channel}: {reason}" for channel, reason in sorted((self._failing | self._disabled).items())]
+        return found + [
+            f"{channel}: {count} rejected, to be looked at and sent again" for channel, count in self._rejected.items() if count
+        ]
 
     async def run(self) -> None:
         """Until cancelled. A database that refuses is waited for; a worker's death ends the whole."""
@@ -94,8 +98,9 @@ class Outbox:
         carrier = self._carriers[channel]
         rows = await self._database.read(partial(self._open_rows, channel=channel))
         rows = await self._without_expired(carrier, rows)
+        if carrier.keeps is None:
+            self._rejected[channel] = await self._database.read(partial(_count_rejected, channel=channel))
         if not rows:
-            self._failing.pop(channel, None)
             return IDLE_S
         blocked: set[str] = set()  # subjects whose earlier row is still open: their later ones wait for it
         while rows:
@@ -120,6 +125,8 @@ class Outbox:
                     return 0.0  # look anew: the head's next attempt says how long to wait
                 log.error("one delivery fails for over an hour: the ones behind it are tried", channel=channel, key=head.parcel.key)
                 blocked |= {row.parcel.subject for row in taken}
+            elif isinstance(result.delivery, Rejected):
+                self._failing[channel] = result.delivery.reason
             else:
                 self._failing.pop(channel, None)
             gone = {row.id for row in taken}
@@ -197,3 +204,8 @@ class Outbox:
         row.state, row.last_error = state, reason
         row.next_attempt_at = self._clock() + timedelta(seconds=delay_s)
         log.warning("not delivered", channel=row.channel, topic=row.topic, subject=row.subject, reason=reason, retry_in_s=delay_s)
+
+
+def _count_rejected(session: Session, channel: str) -> int:
+    query = select(func.count()).select_from(OutboxRow).where(OutboxRow.channel == channel, OutboxRow.state == REJECTED)
+    return session.scalar(query) or 0

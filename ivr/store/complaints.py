@@ -120,12 +120,26 @@ def crm_row(key: str, topic: str, number: str, payload: dict[str, Any], now: dat
     )
 
 
-def resend(session: Session, number: str) -> int:
-    """Let what the CRM rejected of this complaint wait to be sent again; tells how many rows."""
-    rows = session.scalars(
-        select(OutboxRow).where(OutboxRow.channel == CRM_CHANNEL, OutboxRow.subject == number, OutboxRow.state == "rejected")
-    )
-    found = list(rows)
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How far the CRM was told of a complaint. ``state`` is the outbox's: pending, unknown, done, rejected."""
+
+    topic: str
+    state: str
+    attempts: int
+    last_error: str | None
+
+
+def tellings(session: Session, number: str) -> Sequence[Telling]:
+    """Oldest first."""
+    rows = session.scalars(select(OutboxRow).where(OutboxRow.channel == CRM_CHANNEL, OutboxRow.subject == number).order_by(OutboxRow.id))
+    return [Telling(row.topic, row.state, row.attempts, row.last_error) for row in rows]
+
+
+def resend(session: Session, number: str | None) -> int:
+    """Let what the CRM rejected of this complaint, or of all, wait to be sent again; tells how many rows."""
+    query = select(OutboxRow).where(OutboxRow.channel == CRM_CHANNEL, OutboxRow.state == "rejected")
+    found = session.scalars(query if number is None else query.where(OutboxRow.subject == number)).all()
     for row in found:
         row.state = "pending"
     return len(found)

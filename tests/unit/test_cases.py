@@ -194,9 +194,13 @@ def test_a_refused_step_is_one_sentence(runner: CliRunner, words: list[str], sen
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", sentence)
 
 
-def test_what_the_crm_rejected_can_be_sent_again(runner: CliRunner, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [[NUMBER.lower()], ["--all"]])
+def test_what_the_crm_rejected_can_be_sent_again(runner: CliRunner, tmp_path: Path, words: list[str]) -> None:
     store = new_database(tmp_path)
     store.write_now(lambda session: session.connection().exec_driver_sql("UPDATE outbox SET state = 'rejected'"))
-    assert runner.invoke(app, ["complaints", "resend", NUMBER]).exit_code == 0
+    assert json.loads(runner.invoke(app, ["complaints", "show", NUMBER, "--json"]).stdout)["crm"][0]["state"] == "rejected"
+    assert runner.invoke(app, ["complaints", "resend"]).exit_code == 2
+    assert runner.invoke(app, ["complaints", "resend", *words]).exit_code == 0
     assert [state for _, state, _ in rows(store)] == ["pending"]
+    assert runner.invoke(app, ["complaints", "resend", *words]).exit_code == 1
     store.close()

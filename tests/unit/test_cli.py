@@ -101,6 +101,7 @@ def test_complaints_as_json(filled: CliRunner, tmp_path: Path) -> None:
     assert (record["number"], record["serial"], record["incomplete"]) == ("C2026112100001", "1234", False)
     assert record["recording"] == str(tmp_path / "recordings" / "2026/11/21/x.wav")
     assert record.pop("steps") == []
+    assert record.pop("crm") == [{"topic": "complaint.filed", "state": "pending", "attempts": 0, "last_error": None}]
     assert json.loads(filled.invoke(app, ["complaints", "list", "--json"]).stdout) == [record]
 
 

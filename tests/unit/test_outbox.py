@@ -82,7 +82,9 @@ async def test_what_is_rejected_is_not_tried_again_and_lets_the_next_pass(databa
     put(database, "a")
     put(database, "b")
     carrier = ScriptedCarrier(Rejected("no such product"))
-    await run_for(Outbox(database, [carrier], clock), clock, 60)
+    outbox = Outbox(database, [carrier], clock)
+    await run_for(outbox, clock, 60)
+    assert outbox.troubles == ["crm: 1 rejected, to be looked at and sent again"]
     assert rows(database) == [("a", "rejected", 1), ("b", "done", 1)]
     error = await database.read(lambda session: session.execute(text("SELECT last_error FROM outbox WHERE key = 'a'")).scalar_one())
     assert error == "no such product"
