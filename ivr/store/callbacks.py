@@ -9,15 +9,17 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Integer, String, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from callbacks.model import LIVE, OPEN, Callback, NewPromise, Reason, Result, State, channel_id
 from callbacks.policy import Policy, after_attempt, lease_is_over
 from ivr.store.contacts import LONGEST_CALL
-from ivr.store.schema import CallbackAttemptRow, CallbackRow, ContactRow
+from ivr.store.schema import CallbackAttemptRow, CallbackRow, ContactRow, UtcDateTime
 from ivr.store.sealing import Sealer
 
 DAY = timedelta(hours=24)
@@ -97,7 +99,8 @@ def promise(session: Session, sealer: Sealer, new: NewPromise, now: datetime) ->
 
 def tidy(session: Session, now: datetime, policy: Policy) -> None:
     """Promises past their time expire; claims whose lease is over are due again."""
-    for row in session.scalars(select(CallbackRow).where(CallbackRow.state == State.CLAIMED).with_for_update(skip_locked=True)):
+    claimed = select(CallbackRow).where(CallbackRow.state == State.CLAIMED).with_for_update(skip_locked=True)
+    for row in session.scalars(claimed):
         if lease_is_over(row.lease_until, now, policy):
             row.state, row.owner, row.lease_until = State.DUE.value, None, None
     session.flush()
@@ -105,37 +108,28 @@ def tidy(session: Session, now: datetime, policy: Policy) -> None:
         update(CallbackRow)
         .where(CallbackRow.state == State.DUE, CallbackRow.expires_at <= now)
         .values(state=State.EXPIRED.value, ended_at=now)
+        .execution_options(synchronize_session=False)
     )
 
 
 def claim(session: Session, sealer: Sealer, owner: str, now: datetime, policy: Policy) -> Callback | None:
-    """Claim the promise due longest that may be dialled now; None when there is none."""
-    wanted = (
-        select(CallbackRow.id)
-        .where(
-            CallbackRow.state == State.DUE,
-            CallbackRow.due_at <= now,
-            CallbackRow.expires_at > now,
-            CallbackRow.attempts < policy.most_attempts,
-            _fewer_live_than(policy.concurrent),
-            ~_number_is_live(),
-            _fewer_attempts_than(policy.a_number_a_day, now),
-            ~_is_calling_us(now),
-        )
-        .order_by(CallbackRow.due_at, CallbackRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    claiming = (
-        update(CallbackRow)
-        .where(CallbackRow.id == wanted.scalar_subquery(), CallbackRow.state == State.DUE)
-        .values(state=State.CLAIMED.value, owner=owner, lease_until=now + policy.lease)
-        .returning(CallbackRow)
-        .execution_options(synchronize_session=False)
-    )
+    """Claim the promise due longest that may be dialled now; None when there is none.
+
+    The cap on live ones may be passed by one for each further scheduler on PostgreSQL; one live call to a number is never passed.
+    """
+    given = {
+        "p_now": now,
+        "p_day_ago": now - DAY,
+        "p_longest_call_ago": now - LONGEST_CALL,
+        "p_concurrent": policy.concurrent,
+        "p_a_number_a_day": policy.a_number_a_day,
+        "p_most_attempts": policy.most_attempts,
+        "p_owner": owner,
+        "p_lease_until": now + policy.lease,
+    }
     try:
         with session.begin_nested():
-            row = session.scalars(claiming).one_or_none()
+            row = session.scalars(_claiming(), given).one_or_none()
     except IntegrityError:  # another scheduler claimed the same number in this moment: the unique index decided
         return None
     if row is None:
@@ -143,39 +137,57 @@ def claim(session: Session, sealer: Sealer, owner: str, now: datetime, policy: P
     return Callback(row.id, sealer.open(row.number), row.line, row.queue, row.language, row.attempts, row.due_at, row.expires_at)
 
 
-def _fewer_live_than(most: int) -> ColumnElement[bool]:
-    other = aliased(CallbackRow)
-    return select(func.count()).select_from(other).where(other.state.in_(LIVE)).scalar_subquery() < most
-
-
-def _number_is_live() -> ColumnElement[bool]:
-    other = aliased(CallbackRow)
-    return exists().where(other.number_index == CallbackRow.number_index, other.state.in_(LIVE)).correlate(CallbackRow)
-
-
-def _fewer_attempts_than(most: int, now: datetime) -> ColumnElement[bool]:
-    other = aliased(CallbackRow)
-    attempts = (
+@cache
+def _claiming() -> ReturningUpdate[CallbackRow]:
+    """Built once: it is asked every few seconds, for ever."""
+    other, attempted = aliased(CallbackRow), aliased(CallbackRow)
+    live = select(func.count()).select_from(other).where(other.state.in_(LIVE)).scalar_subquery()
+    number_is_live = exists().where(other.number_index == CallbackRow.number_index, other.state.in_(LIVE)).correlate(CallbackRow)
+    attempts_today = (
         select(func.count())
         .select_from(CallbackAttemptRow)
-        .join(other, other.id == CallbackAttemptRow.callback)
-        .where(other.number_index == CallbackRow.number_index, CallbackAttemptRow.dialled_at > now - DAY)
+        .join(attempted, attempted.id == CallbackAttemptRow.callback)
+        .where(attempted.number_index == CallbackRow.number_index, CallbackAttemptRow.dialled_at > _moment("p_day_ago"))
         .correlate(CallbackRow)
+        .scalar_subquery()
     )
-    return attempts.scalar_subquery() < most
-
-
-def _is_calling_us(now: datetime) -> ColumnElement[bool]:
-    """He is on the line with us, waiting perhaps: calling him now would be nonsense."""
-    return (
+    # He is on the line with us, waiting perhaps: calling him now would be nonsense.
+    calls_us = (
         exists()
         .where(
             ContactRow.caller_index == CallbackRow.number_index,
             ContactRow.ended_at.is_(None),
-            ContactRow.started_at > now - LONGEST_CALL,
+            ContactRow.started_at > _moment("p_longest_call_ago"),
         )
         .correlate(CallbackRow)
     )
+    wanted = (
+        select(CallbackRow.id)
+        .where(
+            CallbackRow.state == State.DUE,
+            CallbackRow.due_at <= _moment("p_now"),
+            CallbackRow.expires_at > _moment("p_now"),
+            CallbackRow.attempts < bindparam("p_most_attempts", type_=Integer),
+            live < bindparam("p_concurrent", type_=Integer),
+            attempts_today < bindparam("p_a_number_a_day", type_=Integer),
+            ~number_is_live,
+            ~calls_us,
+        )
+        .order_by(CallbackRow.due_at, CallbackRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(CallbackRow)
+        .where(CallbackRow.id == wanted.scalar_subquery(), CallbackRow.state == State.DUE)
+        .values(state=State.CLAIMED.value, owner=bindparam("p_owner", type_=String), lease_until=_moment("p_lease_until"))
+        .returning(CallbackRow)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _moment(name: str) -> BindParameter[datetime]:
+    return bindparam(name, type_=UtcDateTime())
 
 
 def _mine(callback_id: str, owner: str) -> Update:
