@@ -100,7 +100,8 @@ class House:
         if not (self.state / "prompts").exists():
             shutil.copytree(self.prompts, self.state / "prompts", copy_function=_link_or_copy)
         for number in range(_OFFSETS):
-            self.offset = _FIRST_OFFSET + number * _OFFSET_STEP
+            # Another suite on this machine begins elsewhere.
+            self.offset = _FIRST_OFFSET + (number + os.getpid()) % _OFFSETS * _OFFSET_STEP
             if self.offset in _in_use:
                 continue
             self.environment = {**_environment(config, self.state, self.offset), **self.setup.environment}
