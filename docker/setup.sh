@@ -44,7 +44,7 @@ with_progress() {
         sleep 1
         waited=$((waited + 1))
         if [ $((waited % 5)) -eq 0 ]; then
-            say "  … ${waited} s: $(grep -v '^WARNING' "$LOG" | tail -n 1 | tr -d '\r' | cut -c 1-100)"
+            say "  … ${waited} s  $(grep -v '^WARNING' "$LOG" | tail -n 1 | tr -d '\r' | cut -c 1-100)"
         fi
     done
     status=0
