@@ -5,6 +5,7 @@ Its errors say what a retry needs to know: whether the request can have arrived.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class Poster:
         except aiohttp.ClientConnectorCertificateError as error:
             raise UnreachableError(f"the certificate of {error.host} is not valid") from error
         except aiohttp.ClientConnectorError as error:
-            raise UnreachableError(f"{error.host}:{error.port} can't be reached: {error.os_error.strerror or error.os_error}") from error
+            raise UnreachableError(f"{error.host}:{error.port} can't be reached: {_why(error.os_error)}") from error
         except aiohttp.ConnectionTimeoutError as error:
             raise UnreachableError(f"no connection within {deadline_s:g} s") from error
         except TimeoutError as error:
@@ -71,6 +72,11 @@ class Poster:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _why(error: OSError) -> str:
+    """asyncio puts words of its own into ``strerror``; a number below 0 is getaddrinfo's, whose words are good."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

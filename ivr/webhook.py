@@ -69,7 +69,7 @@ def excerpt(body: bytes) -> str:
 def _reference(body: bytes) -> str:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: brackets nested by the thousand
         return ""
     reference = said.get("reference") if isinstance(said, dict) else None
     text = str(reference) if isinstance(reference, str | int) else ""

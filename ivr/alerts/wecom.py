@@ -65,7 +65,7 @@ def meaning(answer: Answer) -> Delivery:
     try:
         said = json.loads(answer.body)
         code = said["errcode"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return RetryLater(f"what answers is no WeCom robot: {excerpt(answer.body)}".rstrip(": "))
     reason = f"the robot answers errcode {code}: {excerpt(str(said.get('errmsg', '')).encode())}".rstrip(": ")
     if code == 0:

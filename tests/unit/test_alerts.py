@@ -230,6 +230,7 @@ class TestWecom:
             ((500, b"<html><h1>Bad</h1></html>"), "HTTP 500: Bad"),
             ((200, b"<html><title>Login</title></html>"), "no WeCom robot: Login"),
             ((200, b"[]"), "no WeCom robot"),
+            ((200, b"[" * 60_000), "no WeCom robot"),
             ((200, b'{"errcode":-1,"errmsg":"system busy"}'), "errcode -1: system busy"),
             (None, "no answer within 0.2 s"),
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -174,6 +175,7 @@ HUGE = b"HTTP/1.1 200 X\r\nContent-Length: 999999999\r\n\r\n" + b"x" * (LARGEST_
     [
         (HUGE, Delivered),
         (b"HTTP/1.1 200 X\r\nContent-Length: 10\r\n\r\nhalf", Delivered),  # the status was said
+        (response(200, b"[" * 60_000), Delivered),
         (b"HTTP/1.1 302 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", RetryLater),
         (b"\x00\xff nonsense\r\n\r\n", Unknown),
         (b"HTTP/1.1 200 X\r\nX-Big: " + b"x" * 100_000 + b"\r\n\r\n", Unknown),
@@ -192,13 +194,14 @@ async def test_a_receiver_that_speaks_badly(answer: bytes | str, wanted: type[De
 
 @pytest.mark.parametrize(
     "url",
-    [f"http://127.0.0.1:{free_port_that_refuses()}/", "http://no-such-host.invalid/", "https://127.0.0.1:1/", "http://[::1", "http://"],
+    ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "https://127.0.0.1:1/", "http://[::1", "http://"],
 )
 async def test_who_cant_be_reached_got_nothing(url: str) -> None:
     poster, clock = Poster(), Clock()
     delivery = await Webhook(poster, url, [KEY], clock, deadline_s=5.0).send("id", {})
     await poster.close()
     assert isinstance(delivery, RetryLater)
+    assert not re.search(r"errno|Errno|Error|\(", delivery.reason), "a sentence, not Python"
 
 
 async def test_a_certificate_nobody_vouches_for_is_not_spoken_to(tmp_path: Path) -> None:
