@@ -12,6 +12,7 @@ from callflows.calendar import CalendarError
 from callflows.loader import FlowError
 from ivr.assembly import flow_book
 from ivr.asterisk_plan import asterisk_plan
+from ivr.outgoing import outgoing_faults
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
 from ivr.settings import Settings, SettingsError
@@ -19,7 +20,7 @@ from ivr.settings import Settings, SettingsError
 
 def faults_of(settings: Settings) -> list[str]:
     """A sentence each, with where it is; empty when all is well."""
-    return [*_flow_faults(settings), *_asterisk_faults(settings)]
+    return [*_flow_faults(settings), *_asterisk_faults(settings), *outgoing_faults(settings)]
 
 
 def _flow_faults(settings: Settings) -> list[str]:

@@ -18,6 +18,7 @@ from ivr.crm.carrier import CrmCarrier
 from ivr.crm.port import Crm
 from ivr.crm.register import BuiltInRegister
 from ivr.crm.webhook import WebhookCrm
+from ivr.delivery import Carrier
 from ivr.outbox import Outbox
 from ivr.posting import Poster
 from ivr.settings import AlertChannel, Settings, SettingsError
@@ -38,20 +39,37 @@ def outbox_from(
 
     ``poster`` is the caller's to close.
     """
-    problems: list[str] = []
-    carriers: list[CrmCarrier | AlertCarrier] = []
+    crm, sinks = _receivers(settings, poster, clock)
+    carriers: list[Carrier] = [CrmCarrier(database, sealer, crm)]
+    carriers += [AlertCarrier(name, sink, settings.alerts.channels[name].a_minute) for name, sink in sinks.items()]
+    return Outbox(database, carriers, clock)
+
+
+def outgoing_faults(settings: Settings) -> list[str]:
+    """What is wrong with the files of addresses and secrets, a sentence each, for ``ivrd check``."""
     try:
-        carriers.append(CrmCarrier(database, sealer, _crm(settings, poster, clock)))
+        _receivers(settings, Poster(), lambda: datetime.now(UTC))
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def _receivers(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> tuple[Crm, dict[str, AlertSink]]:
+    problems: list[str] = []
+    crm: Crm = BuiltInRegister()
+    try:
+        crm = _crm(settings, poster, clock)
     except SettingsError as error:
         problems += error.problems
+    sinks: dict[str, AlertSink] = {}
     for name, channel in settings.alerts.channels.items():
         try:
-            carriers.append(AlertCarrier(name, _sink(settings, f"alerts.channels.{name}", channel, poster, clock), channel.a_minute))
+            sinks[name] = _sink(settings, f"alerts.channels.{name}", channel, poster, clock)
         except SettingsError as error:
             problems += error.problems
     if problems:
         raise SettingsError(problems)
-    return Outbox(database, carriers, clock)
+    return crm, sinks
 
 
 def _crm(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> Crm:

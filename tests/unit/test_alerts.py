@@ -28,7 +28,7 @@ from ivr.domain.call_facts import CallTaken, LineEntered
 from ivr.domain.contacts import Contact, Visit, VisitOutcome
 from ivr.domain.figures import Thresholds
 from ivr.outbox import Outbox
-from ivr.outgoing import outbox_from
+from ivr.outgoing import outbox_from, outgoing_faults
 from ivr.posting import Poster
 from ivr.settings import AlertChannel, Alerts, Settings, SettingsError
 from ivr.store import contacts
@@ -188,13 +188,13 @@ class TestWecom:
         self, database: Database, robot: FakeWecom, poster: Poster, clock: Clock
     ) -> None:
         outbox = outbox_to(robot.url(), database, poster, clock)
-        for second in range(90):
+        for second in range(70):
             abandon(database, clock, *(lost(f"{second}.{i}", at=clock.now) for i in range(3)))
             await run_for(outbox, clock, 1, [CHANNEL])
         await run_for(outbox, clock, 60, [CHANNEL])
         assert robot.refused == []
         told = sum(int(text.split("放弃 ")[1].split(" 通")[0]) if "过去" in text else 1 for text in robot.texts)
-        assert told == 270
+        assert told == 210
         for at in robot.arrived:
             assert sum(1 for other in robot.arrived if at <= other < at + 60) <= 18
         assert max(b - a for a, b in zip(robot.arrived, robot.arrived[1:], strict=False)) <= 20
@@ -324,6 +324,7 @@ class TestSettings:
         with pytest.raises(SettingsError, match=sentence) as refused:
             outbox_from(settings, database, SEALER, Poster())
         assert "hunter2" not in str(refused.value)
+        assert outgoing_faults(settings) == refused.value.problems, "`ivrd check` says the same"
 
     def test_plain_http_to_another_machine_is_warned_of(
         self, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
