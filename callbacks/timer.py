@@ -24,7 +24,10 @@ TICK_TIMEOUT_S = 60.0
 
 
 class CallbackTimer:
-    """``tick`` is awaited, never twice at once. What it raises is logged, and the next one comes all the same. Times in s."""
+    """``tick`` is awaited, never twice at once. What it raises is logged, and the next one comes all the same.
+
+    Times in s; after ``watch_s`` without a tick the scheduler is replaced.
+    """
 
     def __init__(
         self,
@@ -32,13 +35,15 @@ class CallbackTimer:
         *,
         interval_s: float = 5.0,
         timeout_s: float = TICK_TIMEOUT_S,
+        watch_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tick = tick
         self._interval_s = interval_s
         self._timeout_s = timeout_s
+        self._watch_s = 4 * interval_s + 1.0 if watch_s is None else watch_s
         self._monotonic = monotonic
-        self._scheduler: AsyncIOScheduler | None = None
+        self.scheduler: AsyncIOScheduler | None = None
         self._ticking = False
         self._again = False
         self._last_tick = monotonic()
@@ -53,16 +58,15 @@ class CallbackTimer:
     async def run(self) -> None:
         """Tick until cancelled."""
         self._last_tick = self._monotonic()
-        self._scheduler = self._started()
-        patience_s = 4 * self._interval_s + 1.0
+        self.scheduler = self._started()
         try:
             while True:
-                await asyncio.sleep(self._interval_s)
-                if not self._ticking and self.silent_s > patience_s:
+                await asyncio.sleep(min(self._interval_s, self._watch_s))
+                if not self._ticking and self.silent_s > self._watch_s:
                     log.error("the callback timer fell silent and is started anew", silent_s=round(self.silent_s, 1))
                     self.restarts += 1
                     self._stop()
-                    self._scheduler = self._started()
+                    self.scheduler = self._started()
         finally:
             self._stop()
 
@@ -71,9 +75,9 @@ class CallbackTimer:
         if self._ticking:
             self._again = True  # APScheduler would skip it: one instance at a time
             return
-        if self._scheduler is not None:
+        if self.scheduler is not None:
             try:
-                self._scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
+                self.scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
             except JobLookupError:
                 log.error("the callback timer has lost its job")  # the watchdog will see the silence
 
@@ -97,9 +101,9 @@ class CallbackTimer:
         return scheduler
 
     def _stop(self) -> None:
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=False)
-            self._scheduler = None
+        if self.scheduler is not None:
+            self.scheduler.shutdown(wait=False)
+            self.scheduler = None
 
     async def _on_tick(self) -> None:
         if self._ticking:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
 import pytest_asyncio
 
 from acceptance.house import House
 from acceptance.settings_file import Setup, Team
+from ivr.callback_view import callback_as_json
 from ivr.calling_back import policy_of
 from ivr.settings import DATA_KEY
 from ivr.store import callbacks as store
@@ -22,6 +24,7 @@ from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 from ivr.testbed.public_network import SIP_PORT, PublicNetwork
 
+T = TypeVar("T")
 POLL_S = 0.3
 # Gaps of 3 s and 6 s, nobody too quick to be called back, ringing for 10 s.
 BRISKLY = {
@@ -44,30 +47,44 @@ ENDED = {"done", "failed", "cancelled", "expired"}
 
 
 class Outside:
-    """A house and the telephone network it calls into."""
+    """A house and the telephone network it calls into; what was promised is read from the house's database."""
 
     def __init__(self, house: House, network: PublicNetwork) -> None:
         self.house = house
         self.network = network
+        self._sealer = Sealer(house.settings.paths.secret(DATA_KEY))
+        self._database = Database(house.settings.store_url)
+        self._stories: dict[Story, asyncio.Task[None]] = {}
+
+    def begin(self, stories: tuple[Story, ...]) -> None:
+        """All at the same time: each has telephone numbers of its own."""
+        self._stories = {story: asyncio.create_task(story(self), name=story.__name__) for story in stories}
+
+    async def told(self, story: Story) -> None:
+        await asyncio.shield(self._stories[story])
+
+    async def close(self) -> None:
+        for task in self._stories.values():
+            task.cancel()
+        await asyncio.gather(*self._stories.values(), return_exceptions=True)
+        await asyncio.to_thread(self._database.close)
+        await self.network.stop()
 
     async def promise(self, number: str, *more: str) -> str:
         answer = await self.house.ivrd("callbacks", "add", number, "--json", *more)
         assert answer.status == 0, answer.err
         return str(json.loads(answer.out)["id"])
 
-    async def callbacks(self) -> list[dict[str, Any]]:
-        answer = await self.house.ivrd("callbacks", "list", "--json")
-        assert answer.status == 0, answer.err
-        found: list[dict[str, Any]] = json.loads(answer.out)
-        return found
-
     async def callback(self, promised: str) -> dict[str, Any]:
-        answer = await self.house.ivrd("callbacks", "show", promised, "--json")
-        assert answer.status == 0, answer.err
-        shown: dict[str, Any] = json.loads(answer.out)
-        return shown
+        record = await self._database.read(partial(store.by_id, sealer=self._sealer, callback_id=promised))
+        assert record is not None
+        return callback_as_json(record, self.house.settings.zone)
 
-    async def ended(self, promised: str, deadline_s: float = 90.0) -> dict[str, Any]:
+    async def promised_to(self, number: str) -> list[str]:
+        records = await self._database.read(partial(store.latest, sealer=self._sealer, limit=1000))
+        return [record.id for record in records if record.number == f"+86{number}"]
+
+    async def ended(self, promised: str, deadline_s: float = 150.0) -> dict[str, Any]:
         """The promise, once nothing more will come of it."""
 
         async def look() -> dict[str, Any] | None:
@@ -77,85 +94,95 @@ class Outside:
         found: dict[str, Any] = await self.until(look, deadline_s)
         return found
 
-    async def until(self, look: Callable[[], Any], deadline_s: float = 30.0) -> Any:
+    async def until(self, look: Callable[[], Awaitable[T | None]], deadline_s: float = 60.0) -> T:
         deadline = asyncio.get_running_loop().time() + deadline_s
-        while True:
-            found = look()
-            found = await found if asyncio.iscoroutine(found) else found
-            if found:
-                return found
+        while not (found := await look()):
             assert asyncio.get_running_loop().time() < deadline, f"not within {deadline_s:g} s\n{self.house.log()[-4000:]}"
             await asyncio.sleep(POLL_S)
+        return found
 
     def called(self, number: str) -> int:
         return self.network.times("called", number)
 
-    def dials(self, callback: dict[str, Any]) -> list[str | None]:
-        return [dial["result"] for dial in callback["dials"]]
+    def commit_an_attempt(self, promised: str) -> str:
+        """What a daemon leaves that dies right after its commit."""
+        policy = policy_of(self.house.settings)
+        claiming = partial(store.claim, sealer=self._sealer, owner="dead", now=datetime.now(UTC), policy=policy)
+        claimed = self._database.write_now(claiming)
+        assert claimed is not None
+        assert claimed.id == promised
+        channel = self._database.write_now(partial(store.begin_attempt, callback_id=promised, owner="dead", now=datetime.now(UTC)))
+        assert channel is not None
+        return channel
+
+
+Story = Callable[[Outside], Awaitable[None]]
+
+
+def results(callback: dict[str, Any]) -> list[str | None]:
+    return [dial["result"] for dial in callback["dials"]]
 
 
 @asynccontextmanager
 async def outside(house: House) -> AsyncIterator[Outside]:
     async with house:
         network = await PublicNetwork.start(house.folder / "public-network", house.settings.shifted(SIP_PORT))
+        town = Outside(house, network)
         try:
-            yield Outside(house, network)
+            yield town
         finally:
-            await network.stop()
+            await town.close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def town(tmp_path_factory: Any, prompts: Path) -> AsyncIterator[Outside]:
-    """One house and network for all tests that don't kill anything."""
-    async with outside(House(tmp_path_factory.mktemp("callbacks"), prompts, SETUP)) as found:
-        yield found
-
-
-async def test_whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent(town: Outside) -> None:
+async def whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent(town: Outside) -> None:
     called = await town.house.call("3w5 1w15", caller="13900000101")
     record = await town.house.record(called)
     assert (record["outcome"], [visit["outcome"] for visit in record["visits"]]) == ("callback_accepted", ["flow_key"])
     callback = await town.ended(record["callback"])
-    assert (callback["reason"], callback["state"], callback["attempts"], town.dials(callback)) == ("requested", "done", 1, ["bridged"])
+    assert (callback["reason"], callback["state"], callback["attempts"], results(callback)) == ("requested", "done", 1, ["bridged"])
     assert (callback["line"], callback["queue"]) == ("product", "product")
     assert (town.called("13900000101"), town.network.times("pressed", "13900000101")) == (1, 1)
     # The call we made is no contact: nobody called us.
     assert [r["id"] for r in await town.house.records() if r["caller"] == record["caller"]] == [record["id"]]
 
 
-async def test_who_gave_up_is_called_back(town: Outside) -> None:
+async def whoever_asks_by_key_when_all_are_away_is_called(town: Outside) -> None:
+    called = await town.house.call("2 1w21 1w12", caller="13900000102")  # the phone rings 10 s in vain, then the offer
+    record = await town.house.record(called)
+    assert record["outcome"] == "callback_accepted"
+    callback = await town.until(lambda: _dialled(town, record["callback"]))
+    assert callback["reason"] == "requested"
+
+
+async def _dialled(town: Outside, promised: str) -> dict[str, Any] | None:
+    callback = await town.callback(promised)
+    return callback if results(callback) else None
+
+
+async def who_gave_up_is_called_back(town: Outside) -> None:
     called = await town.house.call("3w6h", caller="13900000111")
     record = await town.house.record(called)
     assert record["outcome"] == "abandoned_ring"
-    found = await town.until(lambda: _of_contact(town, record["id"]))
-    callback = await town.ended(found["id"])
-    assert (callback["reason"], callback["state"], town.dials(callback)) == ("abandoned", "done", ["bridged"])
+    promised = await town.until(lambda: town.promised_to("13900000111"))
+    callback = await town.ended(promised[0])
+    assert (callback["reason"], callback["contact"]) == ("abandoned", record["id"])
+    assert (callback["state"], results(callback)) == ("done", ["bridged"])
 
 
-async def _of_contact(town: Outside, contact: str) -> dict[str, Any] | None:
-    return next((callback for callback in await town.callbacks() if callback["contact"] == contact), None)
-
-
-async def test_who_cannot_be_reached_is_tried_three_times_with_growing_gaps(town: Outside) -> None:
-    numbers = {
-        "13900000203": "busy",
-        "13900000202": "no_key",
-        "13900000205": "no_key",
-        "13900000206": "refused",
-        "13900000204": "no_answer",
-    }
-    promised = {number: await town.promise(number, "--line", "hr") for number in numbers}
-    for number, result in numbers.items():
-        callback = await town.ended(promised[number], 150.0)
-        assert (callback["state"], callback["attempts"], town.dials(callback)) == ("failed", 3, [result] * 3), number
-        assert town.called(number) == 3
+async def who_cannot_be_reached_is_tried_three_times_with_growing_gaps(town: Outside) -> None:
+    habits = {"2": "no_key", "3": "busy", "4": "no_answer", "5": "no_key", "6": "refused"}
+    promised = {digit: await town.promise(f"1390000020{digit}", "--line", "hr") for digit in habits}
+    for digit, result in habits.items():
+        callback = await town.ended(promised[digit])
+        assert (callback["state"], callback["attempts"], results(callback)) == ("failed", 3, [result] * 3)
+        assert town.called(f"1390000020{digit}") == 3
         first, second, third = callback["dials"]
         for earlier, later, gap_s in ((first, second, 3.0), (second, third, 6.0)):
             waited = datetime.fromisoformat(later["dialled_at"]) - datetime.fromisoformat(earlier["ended_at"])
             assert gap_s <= waited.total_seconds() < gap_s + 8.0
 
 
-async def test_who_was_served_meanwhile_is_not_called(town: Outside) -> None:
+async def who_was_served_meanwhile_is_not_called(town: Outside) -> None:
     promised = await town.promise("13900000301", "--line", "hr", "--after", "30")
     record = await town.house.record(await town.house.call("1", caller="13900000301"))
     assert record["outcome"] == "answered"
@@ -163,8 +190,8 @@ async def test_who_was_served_meanwhile_is_not_called(town: Outside) -> None:
     assert (callback["state"], callback["last_result"], town.called("13900000301")) == ("cancelled", "served", 0)
 
 
-async def test_who_is_on_the_line_with_us_is_not_called_meanwhile(town: Outside) -> None:
-    calling = asyncio.create_task(town.house.call("2 1w9h", caller="13900000311"))
+async def who_is_on_the_line_with_us_is_not_called_meanwhile(town: Outside) -> None:
+    calling = asyncio.create_task(town.house.call("2 1w12h", caller="13900000311"))
     await asyncio.sleep(2.0)
     promised = await town.promise("13900000311", "--line", "hr")
     called = await calling
@@ -173,75 +200,66 @@ async def test_who_is_on_the_line_with_us_is_not_called_meanwhile(town: Outside)
     assert record["outcome"].startswith("abandoned")
     callback = await town.ended(promised)
     assert (callback["state"], town.called("13900000311")) == ("done", 1)
-    assert len([one for one in await town.callbacks() if one["number"] == callback["number"]]) == 1, "one call to one person"
+    assert await town.promised_to("13900000311") == [promised], "one call to one person"
 
 
-async def test_numbers_that_cost_us_are_refused_with_a_sentence(town: Outside) -> None:
-    for number, why in {
-        "+4420794600": "",
-        "+442079460000": "belongs to GB",
-        "110": "short",
-        "4008123123": "",
-        "+8616812345": "",
-        "+882161234567": "",
-    }.items():
-        answer = await town.house.ivrd("callbacks", "add", number)
-        assert answer.status == 1, number
-        assert "is not called: " in answer.err
-        assert why in answer.err
-
-
-async def test_a_promise_can_be_taken_back_by_hand(town: Outside) -> None:
+async def a_promise_can_be_taken_back_and_a_costly_number_is_refused(town: Outside) -> None:
     promised = await town.promise("13900000321", "--line", "hr", "--after", "30")
-    answer = await town.house.ivrd("callbacks", "cancel", promised)
-    assert answer.status == 0, answer.err
-    again = await town.house.ivrd("callbacks", "cancel", promised)
-    assert (again.status, "it is cancelled" in again.err) == (1, True)
+    answers = [await town.house.ivrd("callbacks", "cancel", promised) for _ in range(2)]
+    assert [answer.status for answer in answers] == [0, 1]
+    assert "it is cancelled" in answers[1].err
+    refused = await town.house.ivrd("callbacks", "add", "+442079460000")
+    assert (refused.status, "belongs to GB" in refused.err) == (1, True)
 
 
-async def test_killed_while_it_rings_it_is_neither_dialled_twice_nor_lost(new_house: Callable[..., House]) -> None:
+STORIES: tuple[Story, ...] = (
+    whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent,
+    whoever_asks_by_key_when_all_are_away_is_called,
+    who_gave_up_is_called_back,
+    who_cannot_be_reached_is_tried_three_times_with_growing_gaps,
+    who_was_served_meanwhile_is_not_called,
+    who_is_on_the_line_with_us_is_not_called_meanwhile,
+    a_promise_can_be_taken_back_and_a_costly_number_is_refused,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def town(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Outside]:
+    """One house and network for all stories in which nobody is killed."""
+    async with outside(House(tmp_path_factory.mktemp("callbacks"), prompts, SETUP)) as found:
+        found.begin(STORIES)
+        yield found
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_a_promised_call(story: Story, town: Outside) -> None:
+    await town.told(story)
+
+
+async def test_after_a_kill_nobody_is_dialled_twice_and_no_promise_is_lost(new_house: Callable[..., House]) -> None:
+    """SIGKILL while one rings, while one talks, and between the commit and the dial of a third."""
+    ringing_out, talking, committed = "13900000404", "13900000401", "13900000411"
     async with outside(new_house(SETUP)) as town:
-        promised = await town.promise("13900000404", "--line", "hr")  # lets it ring
-        talking = await town.promise("13900000401", "--line", "product")  # presses 1; he talks when we are dead
-        await town.until(lambda: town.called("13900000404") and town.called("13900000401"))
+        promised = {
+            ringing_out: await town.promise(ringing_out, "--line", "hr"),
+            talking: await town.promise(talking, "--line", "product"),
+        }
+
+        async def both_ring() -> bool:
+            return bool(town.called(ringing_out) and town.called(talking))
+
+        await town.until(both_ring)
         await town.house.kill_daemon()
+        promised[committed] = await town.promise(committed, "--line", "hr")
+        channel = await asyncio.to_thread(town.commit_an_attempt, promised[committed])
         await asyncio.sleep(12.0)  # the first has rung out, the second talks
         await town.house.start_daemon()
-        done = await town.ended(talking)
-        assert (done["state"], town.dials(done), town.called("13900000401")) == ("done", ["bridged"], 1)
-        failed = await town.ended(promised, 120.0)
-        assert (failed["state"], failed["attempts"], town.dials(failed)) == ("failed", 3, ["no_answer"] * 3)
-        assert town.called("13900000404") == 3
 
-
-async def test_killed_between_commit_and_dial_it_counts_as_an_attempt_and_is_not_lost(new_house: Callable[..., House]) -> None:
-    async with outside(new_house(SETUP)) as town:
-        house = town.house
-        promised = await town.promise("13900000501", "--line", "hr", "--after", "30")
-        await house.kill_daemon()
-        committed = await asyncio.to_thread(_commit_an_attempt, house, promised)
-        await house.start_daemon()
-        patience_s = (policy_of(house.settings).ring + policy_of(house.settings).confirm_grace).total_seconds()
-        await asyncio.sleep(patience_s - 5.0)
-        waiting = await town.callback(promised)
-        assert (waiting["state"], waiting["dials"][0]["channel"], town.called("13900000501")) == ("dialling", committed, 0)
-        callback = await town.ended(promised)
-        assert (callback["state"], town.dials(callback), town.called("13900000501")) == ("done", ["unconfirmed", "bridged"], 1)
-
-
-def _commit_an_attempt(house: House, promised: str) -> str:
-    """What a daemon leaves that dies right after its commit."""
-    database = Database(house.settings.store_url)
-    sealer = Sealer(house.settings.paths.secret(DATA_KEY))
-    policy = policy_of(house.settings)
-    try:
-        now = datetime.now(UTC)
-        record = database.read_now(lambda session: store.by_id(session, sealer, promised))
-        assert record is not None
-        claimed = database.write_now(partial(store.claim, sealer=sealer, owner="dead", now=record.due_at, policy=policy))
-        assert claimed is not None
-        channel_id = database.write_now(partial(store.begin_attempt, callback_id=promised, owner="dead", now=now))
-        assert channel_id is not None
-        return channel_id
-    finally:
-        database.close()
+        served = await town.ended(promised[talking])
+        assert (served["state"], results(served), town.called(talking)) == ("done", ["bridged"], 1)
+        unreached = await town.ended(promised[ringing_out])
+        assert (unreached["state"], results(unreached), town.called(ringing_out)) == ("failed", ["no_answer"] * 3, 3)
+        waiting = await town.callback(promised[committed])
+        assert (waiting["state"], waiting["dials"][0]["channel"], town.called(committed)) == ("dialling", channel, 0)
+        kept = await town.ended(promised[committed])
+        assert (kept["state"], results(kept), town.called(committed)) == ("done", ["unconfirmed", "bridged"], 1)
