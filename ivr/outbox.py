@@ -56,6 +56,8 @@ class Outbox:
             raise ValueError("two carriers of one channel")
         self._clock = clock
         self._wakes = {channel: asyncio.Event() for channel in self._carriers}
+        # What was carried and couldn't be noted: noted before anything else is carried, or a full disk would flood the receivers.
+        self._unsettled: dict[str, tuple[Sequence[_Row], Delivery]] = {}
         self._disabled: dict[str, str] = {}
         self._failing: dict[str, str] = {}
         self._rejected: dict[str, int] = {}  # of the channels whose rows matter for ever
@@ -96,6 +98,7 @@ class Outbox:
     async def deliver_due(self, channel: str) -> float:
         """Deliver what is due on this channel now; tells in how many seconds to look again, at the latest. Raises StoreError."""
         carrier = self._carriers[channel]
+        await self._settle(carrier)
         rows = await self._database.read(partial(self._open_rows, channel=channel))
         rows = await self._without_expired(carrier, rows)
         if carrier.keeps is None:
@@ -115,7 +118,8 @@ class Outbox:
             if isinstance(result, NotYet):
                 return min(result.after_s, IDLE_S)
             taken = free[: result.taken]
-            await self._database.write(partial(self._settle, carrier=carrier, rows=taken, delivery=result.delivery))
+            self._unsettled[channel] = taken, result.delivery
+            await self._settle(carrier)
             if isinstance(result.delivery, Disabled):
                 self._disabled[channel] = result.delivery.reason
                 return IDLE_S
@@ -177,7 +181,12 @@ class Outbox:
         for row_id in ids:
             session.get_one(OutboxRow, row_id).state = EXPIRED
 
-    def _settle(self, session: Session, carrier: Carrier, rows: Sequence[_Row], delivery: Delivery) -> None:
+    async def _settle(self, carrier: Carrier) -> None:
+        if found := self._unsettled.get(carrier.channel):
+            await self._database.write(partial(self._note, carrier=carrier, rows=found[0], delivery=found[1]))
+            del self._unsettled[carrier.channel]
+
+    def _note(self, session: Session, carrier: Carrier, rows: Sequence[_Row], delivery: Delivery) -> None:
         now = self._clock()
         for found in rows:
             row = session.get_one(OutboxRow, found.id)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from support.house import new_database
 from support.outgoing import NOW, Clock, ScriptedCarrier, put, rows, run_for, until
 
@@ -158,6 +159,28 @@ async def test_a_database_that_refuses_is_the_callers_to_wait_for(database: Data
     with pytest.raises(StoreError):
         await outbox.deliver_due("crm")
     assert rows(database) == [("a", "pending", 0)]
+
+
+async def test_while_the_database_refuses_nothing_is_delivered_a_second_time(database: Database, clock: Clock) -> None:
+    """A full disk: what was delivered can't be noted, and must not be delivered over and over."""
+    for key in "ab":
+        put(database, key)
+    refuse = [True]
+
+    def checkout(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA query_only={'ON' if refuse[0] else 'OFF'}")
+
+    event.listen(database.engine, "checkout", checkout)
+    carrier = ScriptedCarrier()
+    outbox = Outbox(database, [carrier], clock)
+    for _ in range(5):
+        with pytest.raises(StoreError):
+            await outbox.deliver_due("crm")
+    assert [parcel.key for parcel in carrier.seen] == ["a"]
+    refuse[0] = False
+    await run_for(outbox, clock, 5)
+    assert [parcel.key for parcel in carrier.seen] == ["a", "b"]
+    assert rows(database) == [("a", "done", 1), ("b", "done", 1)]
 
 
 async def test_a_woken_worker_delivers_at_once(database: Database) -> None:
