@@ -60,7 +60,8 @@ class Desk:
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
-_SESSION, _TOKEN = "session", "token"
+_SESSION: web.RequestKey[OpenSession] = web.RequestKey("session", OpenSession)
+_TOKEN: web.RequestKey[str] = web.RequestKey("token", str)
 
 
 def desk(request: web.Request) -> Desk:
@@ -69,12 +70,13 @@ def desk(request: web.Request) -> Desk:
 
 def asker(request: web.Request) -> OpenSession | None:
     """Who is logged in; None for a stranger."""
-    found: OpenSession | None = request.get(_SESSION)
-    return found
+    return request.get(_SESSION)
 
 
 def set_asker(request: web.Request, session: OpenSession | None, token: str) -> None:
-    request[_SESSION], request[_TOKEN] = session, token
+    request[_TOKEN] = token
+    if session is not None:
+        request[_SESSION] = session
 
 
 def person(request: web.Request) -> OpenSession:
@@ -86,8 +88,7 @@ def person(request: web.Request) -> OpenSession:
 
 
 def token_of(request: web.Request) -> str:
-    token: str = request[_TOKEN]
-    return token
+    return request[_TOKEN]
 
 
 def may(request: web.Request, right: May) -> bool:

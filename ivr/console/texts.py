@@ -63,7 +63,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "trouble.loss": ("今日呼损率 {rate}，高于目标 {target}。", "Loss rate today is {rate}, over the target of {target}."),
     "trouble.empty": ("{queue}：没有坐席在岗。", "{queue}: no agent is there."),
     "tile.waiting": ("正在等待", "Waiting now"),
-    "tile.longest": ("最长 {wait}", "longest {wait}"),
     "tile.nobody_waits": ("无人等待", "nobody waits"),
     "tile.late": ("超时 {count}", "{count} late"),
     "tile.loss": ("今日呼损率", "Loss rate today"),
@@ -128,12 +127,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "outcome": ("结果", "Outcome"),
     "agent": ("坐席", "Agent"),
     "wait": ("等待", "Wait"),
-    "talk": ("通话", "Talk"),
     "duration": ("时长", "Duration"),
     "running": ("进行中", "running"),
     "withheld": ("号码隐藏", "withheld"),
     "details": ("详情", "Details"),
-    "back": ("返回", "Back"),
     # one call
     "call.title": ("通话 {id}", "Call {id}"),
     "call.timeline": ("经过", "Timeline"),
@@ -162,7 +159,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "recordings": ("录音", "Recordings"),
     "recording.complaint": ("投诉录音 {number}", "Complaint {number}"),
     "recording.message": ("留言", "Message"),
-    "recording.missing": ("录音文件不在了。", "The recording's file is gone."),
     "by.caller": ("来电者挂机", "caller hung up"),
     "by.agent": ("坐席挂机", "agent hung up"),
     "by.transfer": ("转接", "transferred"),
@@ -286,6 +282,10 @@ def text(key: str, language: Language, **values: object) -> str:
     """Raises KeyError for a key that isn't there."""
     words = _TEXTS[key][LANGUAGES.index(language)]
     return words.format(**values) if values else words
+
+
+def all_keys() -> tuple[str, ...]:
+    return tuple(_TEXTS)
 
 
 def known(key: str) -> bool:
