@@ -42,7 +42,10 @@ Consequence = Callable[[Session, Contact], None]
 
 
 class Tracker:
-    """``apply`` facts in the order they come; ``run`` writes. All of it on the event loop."""
+    """``apply`` facts in the order they come; ``run`` writes. All of it on the event loop.
+
+    ``on_change`` is handed each contact that changed, at once: the live board keeps the same object.
+    """
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class Tracker:
         *,
         consequences: Sequence[Consequence] = (),
         after_commit: Callable[[], None] = lambda: None,
+        on_change: Callable[[Contact], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._consequences = consequences
         self._after_commit = after_commit
+        self._on_change = on_change
         self._sealer = sealer
         self._clock = clock
         self._contacts: dict[str, Contact] = {}
@@ -108,6 +113,7 @@ class Tracker:
     def _fold(self, contact: Contact, fact: asterisk.Fact) -> None:
         was_open = contact.ended_at is None
         folding.fold(contact, fact)
+        self._on_change(contact)
         self._changed[contact.id] = None
         self._dirty.set()
         if isinstance(fact, NodeEntered):
@@ -133,6 +139,7 @@ class Tracker:
             absent = contact.id not in self._present and contact.id not in self._driven
             if contact.ended_at is None and absent:
                 folding.close_uncertain(contact, at)
+                self._on_change(contact)
                 self._changed[contact.id] = None
                 log.warning("call ended while the link to Asterisk was down", contact=contact.id)
         self._present = None
@@ -160,6 +167,7 @@ class Tracker:
         """At start: take up the contacts that ran when the daemon stopped; the first snapshot tells which still do. Raises StoreError."""
         for contact in await self._database.read(partial(store.unfinished, sealer=self._sealer)):
             self._contacts[contact.id] = contact
+            self._on_change(contact)
         return len(self._contacts)
 
     async def run(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.house import new_database
 
-from ami_bridge.facts import AgentStateReported, CallArrived, LinkEstablished, LinkLost
+from ami_bridge.facts import AgentStateReported, CallArrived, CallerQueued, LinkEstablished, LinkLost, SnapshotComplete
 from ivr.board import SETTLE, Board, agent_status, combined
 from ivr.board_snapshot import AgentStatus, Stage
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.domain.figures import Thresholds, queue_figures
+from ivr.store.sealing import Sealer
+from ivr.tracking import Tracker
 
 ZONE = ZoneInfo("Asia/Shanghai")
 T = Thresholds()
@@ -192,6 +196,21 @@ def test_seeding_from_the_store_gives_today_s_figures_and_tells_nobody() -> None
     board.seed([yesterday, abandoned(2, "+8613800138002", clock), contact(3, "+8613800138003", clock.now)])
     shot = board.snapshot()
     assert (shot.total.offered, shot.calls_today, len(shot.lost), len(shot.running), told) == (1, 2, 1, 1, [])
+
+
+def test_the_tracker_tells_the_board_each_change_at_once(tmp_path: Path) -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
+    database = new_database(tmp_path)
+    tracker = Tracker(database, Sealer("a secret for tests"), on_change=board.contact_changed)
+    tracker.apply(CallArrived(NOON, "1.0", "1.0", "13800138000", "", "4001234567"))
+    tracker.apply(CallerQueued(NOON, "1.0", "1.0", "hr", 1))
+    assert (board.snapshot().waiting, board.changed.is_set()) == (1, True)
+    tracker.apply(LinkEstablished(clock.on(5), "22.10.1", NOON))
+    tracker.apply(SnapshotComplete(clock.on(0)))  # a snapshot that doesn't name it: it ended while nobody watched
+    shot = board.snapshot()
+    assert (shot.waiting, shot.running, shot.total.offered) == (0, (), 1)
+    database.close()
 
 
 def test_ten_thousand_calls_a_day_are_counted_in_a_moment() -> None:
