@@ -83,13 +83,16 @@ class Outbox:
 
     async def _work(self, channel: str) -> None:
         wake = self._wakes[channel]
+        waiting = False
         while channel not in self._disabled:
             wake.clear()
             try:
                 pause_s = await self.deliver_due(channel)
+                waiting = False
             except StoreError as error:
-                log.error("outbox waits for the database", channel=channel, reason=str(error))
-                pause_s = DATABASE_PAUSE_S
+                if not waiting:  # said once, not every two seconds
+                    log.error("outbox waits for the database", channel=channel, reason=str(error))
+                waiting, pause_s = True, DATABASE_PAUSE_S
             if pause_s > 0:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), pause_s)

@@ -99,8 +99,8 @@ async def run_for(outbox: Outbox, clock: Clock, seconds: float, channels: Sequen
         clock.pass_by(min(*pauses, 10.0, (end - clock.now).total_seconds()))
 
 
-async def until(holds: Callable[[], bool], within_s: float = 1.0) -> None:
-    """Wait for what other tasks do; within a second, which is what an alert may take."""
+async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Wait for what other tasks do. Raises TimeoutError."""
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event, it is what the outside sees
             await asyncio.sleep(0.005)

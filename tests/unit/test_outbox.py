@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event, text
 from support.house import new_database
 from support.outgoing import NOW, Clock, ScriptedCarrier, put, rows, run_for, until
 
-from ivr.delivery import Delivered, Disabled, NotYet, Rejected, RetryLater, Unknown
+from ivr.delivery import Delivered, Delivery, Disabled, NotYet, Rejected, RetryLater, Unknown
 from ivr.outbox import STUBBORN_AFTER, Outbox, retry_delay_s
 from ivr.store.database import Database, StoreError
 
@@ -49,6 +52,30 @@ async def test_nothing_overtakes_what_cant_be_delivered_now(database: Database, 
     carrier = ScriptedCarrier(*[RetryLater("down")] * 5)
     await run_for(Outbox(database, [carrier], clock), clock, 600)
     assert [parcel.key for parcel in carrier.seen] == ["a"] * 6 + ["b", "c"]
+
+
+ANSWERS = st.sampled_from([RetryLater("503"), Unknown("no answer"), ZeroDivisionError(), NotYet(2.0), RetryLater("429", 30.0), Delivered()])
+
+
+@given(answers=st.lists(ANSWERS, max_size=20), restarts=st.sets(st.integers(0, 20)))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_is_answered_each_is_settled_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, answers: list[Delivery | NotYet | Exception], restarts: set[int]
+) -> None:
+    clock, database = Clock(), new_database(tmp_path_factory.mktemp("outbox"))
+    for key in "abc":
+        put(database, key)
+    carrier = ScriptedCarrier(*answers)
+    outbox = Outbox(database, [carrier], clock)
+    for turn in range(100):
+        if len(carrier.settled_keys) == 3:
+            break
+        if turn in restarts:
+            outbox = Outbox(database, [carrier], clock)
+        clock.pass_by(max(await outbox.deliver_due("crm"), carrier.longest_retry_s * (turn % 2)))
+    assert carrier.settled_keys == ["a", "b", "c"]
+    assert [key for key, _ in groupby(parcel.key for parcel in carrier.seen)] == ["a", "b", "c"]
+    database.close()
 
 
 async def test_a_channel_that_is_down_holds_up_no_other(database: Database, clock: Clock) -> None:
