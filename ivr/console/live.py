@@ -9,13 +9,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from ivr.board import Board
 from ivr.board_snapshot import BoardSnapshot
+from ivr.console.reading import promised
 from ivr.store.database import Database, StoreError
-from ivr.store.schema import CallbackRow
 
 # Changes that come closer together than this are shown together; the promise is 1 s.
 AT_MOST_EVERY_S = 0.3
@@ -57,7 +54,7 @@ class LiveBoard:
         self.latest = self._board.snapshot()
         contacts = [contact for lost in self.latest.lost[:SHOWN_LOST] for contact in lost.contacts]
         with contextlib.suppress(StoreError):  # the board lives without the store; /readyz tells of it
-            self.promised = await self._database.read(lambda session: _promised(session, contacts))
+            self.promised = await self._database.read(lambda session: promised(session, contacts))
         self.edition += 1
         for event in self._watchers:
             event.set()
@@ -96,8 +93,3 @@ class LiveBoard:
         self._closed = True
         for event in self._watchers:
             event.set()
-
-
-def _promised(session: Session, contacts: list[str]) -> dict[str, str]:
-    rows = select(CallbackRow.contact, CallbackRow.state).where(CallbackRow.contact.in_(contacts)).order_by(CallbackRow.created_at)
-    return {contact: state for contact, state in session.execute(rows) if contact}

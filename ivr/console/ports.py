@@ -9,11 +9,10 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ivr.domain.cases import StepTaken
+from ivr.promises import RefusedError
 from ivr.store.complaints import Complaint
 
-
-class RefusedError(Exception):
-    """What was asked can't be done; the message is a sentence for the person who asked."""
+__all__ = ["CallbackService", "CaseService", "CheckLink", "ConsolePorts", "ConsoleSettings", "RefusedError"]
 
 
 class CallbackService(Protocol):

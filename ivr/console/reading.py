@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from callbacks.model import OPEN
 from ivr.domain.contacts import Contact
 from ivr.store import callbacks, cases, complaints, contacts
 from ivr.store.callbacks import CallbackRecord
 from ivr.store.cases import CaseEvent
 from ivr.store.complaints import Complaint
-from ivr.store.schema import MessageRow
+from ivr.store.schema import CallbackRow, ContactRow, MessageRow
 from ivr.store.sealing import Sealer
 
 PAGE = 50
@@ -70,7 +72,23 @@ def call(session: Session, sealer: Sealer, contact_id: str) -> CallDetail | None
         return None
     complaint = complaints.by_number(session, sealer, contact.complaint) if contact.complaint else None
     messages = [MessageLeft(row.id, row.recording_s, row.taken_at) for row in complaints.messages_of(session, contact_id)]
-    return CallDetail(contact, complaint, messages, callbacks.of_contact(session, contact_id))
+    return CallDetail(contact, complaint, messages, promised(session, [contact_id]).get(contact_id))
+
+
+def promised(session: Session, contact_ids: Sequence[str]) -> dict[str, str]:
+    """For each of these contacts the state of the latest call promised to its caller since, for whatever call of his."""
+    rows = (
+        select(ContactRow.id, CallbackRow.state)
+        .join(CallbackRow, CallbackRow.number_index == ContactRow.caller_index)
+        .where(
+            ContactRow.id.in_(contact_ids),
+            ContactRow.caller_index != "",
+            CallbackRow.reason.in_(callbacks.SERVED_BY_TALKING),
+            or_(CallbackRow.state.in_(OPEN), CallbackRow.ended_at >= ContactRow.started_at),
+        )
+        .order_by(CallbackRow.created_at)
+    )
+    return {row.id: row.state for row in session.execute(rows)}
 
 
 def case_list(session: Session, sealer: Sealer, state: str, limit: int) -> Sequence[Complaint]:

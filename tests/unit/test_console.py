@@ -14,18 +14,21 @@ import pytest
 from aiohttp import web
 from jsonschema import Draft202012Validator
 from support.console import FakeCallbacks, Running, Visitor, console
-from support.house import ZONE
+from support.house import ZONE, new_database
 
 from ivr.board_snapshot import BoardSnapshot
 from ivr.cases import Cases
 from ivr.console import openapi, texts
+from ivr.console.callback_service import ConsoleCallbacks
 from ivr.console.ports import ConsolePorts
 from ivr.console.rendering import HERE, duration, masked_keys, percent
 from ivr.console.timeline import timeline
 from ivr.console.troubles import Standing, loss_standing, troubles
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.domain.figures import Thresholds, queue_figures
+from ivr.promises import Promises, Terms, allow_list
 from ivr.recording_links import LinkError
+from ivr.settings import load as load_settings
 from ivr.store import complaints
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
@@ -175,6 +178,32 @@ async def test_a_lost_caller_has_a_button_that_promises_a_call(tmp_path: Path) -
         assert (await sue.post_json("/api/v1/callbacks/dialling/cancel", {}))[0] == 409
         assert (callbacks.promised, callbacks.cancelled) == ([("1.0", "sue"), ("1.0", "sue")], [("x1", "sue")])
         assert ("sue", "callback-added", "1.0") in running.audit()
+
+
+async def test_the_button_promises_once_and_shows_what_came_of_it(tmp_path: Path) -> None:
+    nudged = []
+    database, sealer = new_database(tmp_path), Sealer("a secret for tests")
+    settings = load_settings(environment={"STATE": str(tmp_path)})
+    promises = Promises(sealer, allow_list(settings), Terms.of(settings, "product"))
+    service = ConsoleCallbacks(database, sealer, promises, nudge=lambda: nudged.append(1))
+    async with console(tmp_path, ports=ConsolePorts(service)) as running, await running.client("sue") as sue:
+        running.show(lost(1, "+8613800138000"), lost(2, "+8613800138000"), lost(3, "+442079460000"))
+        await until_published(running, sue, "/calls/2.0/call-back")
+        assert (await sue.post("/calls/2.0/call-back"))[0] == 303
+        assert (await sue.post("/calls/1.0/call-back"))[0] == 303  # the same person: one promise
+        body = await until_published(running, sue, "Call back: due")
+        assert ("/calls/2.0/call-back" in body, len(nudged)) == (False, 2)
+        assert "call-back" not in (await sue.get("/calls/1.0"))[1]
+        assert (await sue.post("/calls/3.0/call-back"))[0] == 409  # abroad: not allowed
+        assert (await sue.post("/calls/none/call-back"))[0] == 409
+        _, listed = await sue.json("/api/v1/callbacks?state=due")
+        [made] = listed["callbacks"]
+        assert (made["number"], made["created_by"], made["reason"]) == ("+86138****8000", "sue", "requested")
+        assert "+86138****8000" in (await sue.get("/callbacks"))[1]
+        assert (await sue.post(f"/callbacks/{made['id']}/cancel"))[0] == 303
+        assert (await sue.post(f"/callbacks/{made['id']}/cancel"))[0] == 409
+        await until_published(running, sue, "/calls/2.0/call-back")  # cancelled: it can be promised again
+    database.close()
 
 
 async def test_without_its_port_a_button_is_not_shown_and_does_nothing(tmp_path: Path) -> None:
