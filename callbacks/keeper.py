@@ -77,6 +77,10 @@ class Keeper:
             log.info("a call waits for the line's hours", callback=callback.id, line=callback.line, until=due_at.isoformat())
             await self._store.release(callback.id, self.owner, due_at)
             return
+        if not self._dialler.staffed(callback.queue):
+            # Called, pressed 1, and then nobody: he would be angrier than before.
+            await self._store.release(callback.id, self.owner, now + self._policy.nobody_there)
+            return
         channel_id = await self._store.begin_attempt(callback.id, self.owner, now)
         if channel_id is None:  # cancelled, or somebody else's since our lease ended
             return

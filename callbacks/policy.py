@@ -29,7 +29,7 @@ class Policy:
     a_number_a_day: int = 3
     lease: timedelta = timedelta(seconds=60)
     confirm_grace: timedelta = timedelta(seconds=30)
-    while_calling: timedelta = timedelta(seconds=60)  # he is on the line with us: looked at again after this
+    nobody_there: timedelta = timedelta(minutes=2)  # no agent could take the call: looked at again after this
     hours_unknown: timedelta = timedelta(hours=1)  # closed, and no opening is known
 
     def __post_init__(self) -> None:

@@ -55,6 +55,9 @@ class Dialler(Protocol):
     def ready(self) -> bool:
         """Whether a dial could be asked for now."""
 
+    def staffed(self, queue: str) -> bool:
+        """Whether anybody of this queue could talk to the customer now; True where nothing is known of it."""
+
     async def dial(self, dial: Dial) -> Sent:
         """Ask for it, once. Never raises for network reasons."""
 

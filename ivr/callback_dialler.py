@@ -15,6 +15,7 @@ import structlog
 
 from ami_bridge import requests
 from ami_bridge.ami_session import AmiRefused, AmiTimeout, AmiUnavailable, Response
+from ami_bridge.facts import AgentStateReported
 from ami_bridge.outbound_dialplan import CALLED_CONTEXT, DIAL_CONTEXT, LOGGED_AS
 from ami_bridge.requests import Request
 from callbacks.model import Dial, Result
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 OURS = "cb-"
 DEFAULT_WAIT_S = 90
+_NOBODY_THERE = (0, 4, 5)  # device states unknown, invalid, unavailable
 _NO_ANSWER_CAUSES = (18, 19)  # Q.850: no user responding, no answer from user
 _BUSY, _REJECTED = 17, 21
 LOG_TAIL_BYTES = 4 * 1024 * 1024  # of queue_log, some 40 000 rows: days of a hotline
@@ -54,10 +56,23 @@ class AmiDialler:
         self._country = country
         self._ring_s = ring.total_seconds()
         self._queue_waits = queue_waits
+        self._agents: dict[str, dict[str, bool]] = {}  # queue → agent → whether he can be rung
 
     @property
     def ready(self) -> bool:
         return self._link.connected
+
+    def staffed(self, queue: str) -> bool:
+        agents = self._agents.get(queue)
+        return agents is None or any(agents.values())
+
+    def note_agent(self, fact: AgentStateReported) -> None:
+        """Busy and ringing agents count: they come back within the customer's wait."""
+        agents = self._agents.setdefault(fact.queue, {})
+        if fact.removed:
+            agents.pop(fact.agent, None)
+        else:
+            agents[fact.agent] = fact.state not in _NOBODY_THERE and not fact.paused
 
     async def dial(self, dial: Dial) -> Sent:
         """Asked for once; Asterisk's answer says only that it has begun."""
@@ -127,7 +142,8 @@ def _logged_result(queue_log: Path, channel_id: str) -> Result | None:
             if fields[4] == "CONNECT":
                 return Result.BRIDGED
             if fields[4] == LOGGED_AS and len(fields) >= 7:
-                found = reported_result(fields[5], int(fields[6]) if fields[6].isdecimal() else 0) or found
+                cause = int(fields[6]) if fields[6].isdecimal() else 0
+                found = reported_result(fields[5], cause) or Result.REACHED  # KEY, and no end of it: Asterisk itself died
     return found
 
 

@@ -110,7 +110,7 @@ class CallingBack:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         policy = policy_of(settings)
-        dialler = AmiDialler(
+        self._dialler = AmiDialler(
             link,
             queue_log,
             caller_id=settings.outbound.caller_id,
@@ -119,7 +119,7 @@ class CallingBack:
             queue_waits={name: queue.max_wait_s for name, queue in settings.queues.items()},
         )
         hours = LineHours(calendars, settings.zone)
-        self.keeper = Keeper(SqlStore(database, sealer), dialler, hours, allow_list(settings), policy, clock=clock)
+        self.keeper = Keeper(SqlStore(database, sealer), self._dialler, hours, allow_list(settings), policy, clock=clock)
         self.timer = CallbackTimer(self.keeper.tick, interval_s=tick_s)
         self._results: asyncio.Queue[tuple[str, Result]] = asyncio.Queue(MOST_WAITING_RESULTS)
 
@@ -133,6 +133,9 @@ class CallingBack:
                 result = reported_result(told, cause)
             case asterisk.AgentAnswered(call=call) if call.startswith(OURS):
                 result = Result.BRIDGED
+            case asterisk.AgentStateReported():
+                self._dialler.note_agent(fact)
+                return
             case asterisk.SnapshotComplete():
                 self.timer.nudge()
                 return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -55,6 +55,7 @@ class Outside:
         self._sealer = Sealer(house.settings.paths.secret(DATA_KEY))
         self._database = Database(house.settings.store_url)
         self._stories: dict[Story, asyncio.Task[None]] = {}
+        self.aftermath: asyncio.Task[None]
 
     def begin(self, stories: tuple[Story, ...]) -> None:
         """All at the same time: each has telephone numbers of its own."""
@@ -116,7 +117,7 @@ class Outside:
         return channel
 
 
-Story = Callable[[Outside], Awaitable[None]]
+Story = Callable[[Outside], Coroutine[Any, Any, None]]
 
 
 def results(callback: dict[str, Any]) -> list[str | None]:
@@ -212,34 +213,10 @@ async def a_promise_can_be_taken_back_and_a_costly_number_is_refused(town: Outsi
     assert (refused.status, "belongs to GB" in refused.err) == (1, True)
 
 
-STORIES: tuple[Story, ...] = (
-    whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent,
-    whoever_asks_by_key_when_all_are_away_is_called,
-    who_gave_up_is_called_back,
-    who_cannot_be_reached_is_tried_three_times_with_growing_gaps,
-    who_was_served_meanwhile_is_not_called,
-    who_is_on_the_line_with_us_is_not_called_meanwhile,
-    a_promise_can_be_taken_back_and_a_costly_number_is_refused,
-)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def town(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Outside]:
-    """One house and network for all stories in which nobody is killed."""
-    async with outside(House(tmp_path_factory.mktemp("callbacks"), prompts, SETUP)) as found:
-        found.begin(STORIES)
-        yield found
-
-
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-async def test_a_promised_call(story: Story, town: Outside) -> None:
-    await town.told(story)
-
-
-async def test_after_a_kill_nobody_is_dialled_twice_and_no_promise_is_lost(new_house: Callable[..., House]) -> None:
+async def after_a_kill(house: House) -> None:
     """SIGKILL while one rings, while one talks, and between the commit and the dial of a third."""
     ringing_out, talking, committed = "13900000404", "13900000401", "13900000411"
-    async with outside(new_house(SETUP)) as town:
+    async with outside(house) as town:
         promised = {
             ringing_out: await town.promise(ringing_out, "--line", "hr"),
             talking: await town.promise(talking, "--line", "product"),
@@ -263,3 +240,37 @@ async def test_after_a_kill_nobody_is_dialled_twice_and_no_promise_is_lost(new_h
         assert (waiting["state"], waiting["dials"][0]["channel"], town.called(committed)) == ("dialling", channel, 0)
         kept = await town.ended(promised[committed])
         assert (kept["state"], results(kept), town.called(committed)) == ("done", ["unconfirmed", "bridged"], 1)
+
+
+STORIES: tuple[Story, ...] = (
+    whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent,
+    whoever_asks_by_key_when_all_are_away_is_called,
+    who_gave_up_is_called_back,
+    who_cannot_be_reached_is_tried_three_times_with_growing_gaps,
+    who_was_served_meanwhile_is_not_called,
+    who_is_on_the_line_with_us_is_not_called_meanwhile,
+    a_promise_can_be_taken_back_and_a_costly_number_is_refused,
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def town(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Outside]:
+    """One house and network for all stories in which nobody is killed, and another beside it for the one in which somebody is."""
+    killed = asyncio.create_task(after_a_kill(House(tmp_path_factory.mktemp("killed"), prompts, SETUP)), name="after_a_kill")
+    try:
+        async with outside(House(tmp_path_factory.mktemp("callbacks"), prompts, SETUP)) as found:
+            found.begin(STORIES)
+            found.aftermath = killed
+            yield found
+    finally:
+        killed.cancel()
+        await asyncio.gather(killed, return_exceptions=True)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+async def test_a_promised_call(story: Story, town: Outside) -> None:
+    await town.told(story)
+
+
+async def test_after_a_kill_nobody_is_dialled_twice_and_no_promise_is_lost(town: Outside) -> None:
+    await asyncio.shield(town.aftermath)
