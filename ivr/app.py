@@ -18,6 +18,7 @@ from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
 from callflows.loader import FlowError
+from ivr.alerts.consequence import abandoned_call_alert
 from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.calling_back import CallingBack
@@ -33,6 +34,7 @@ from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
+from ivr.supervision import Supervision
 from ivr.tracking import Tracker
 from ivr.watchdog import LoopWatchdog
 from ivr.web import Readiness, WebServer
@@ -65,9 +67,15 @@ class Daemon:
         self._database = Database(settings.store_url)
         self._sealer = Sealer(settings.paths.secret(DATA_KEY))
         self._promises = Promises(self._sealer, allow_list(settings), Terms.of(settings, self._plan.fallback_queue))
-        self._tracker = Tracker(self._database, self._sealer, consequences=(self._promises.when_a_contact_ends,))
         self._poster = Poster()
         self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
+        self._tracker = Tracker(
+            self._database,
+            self._sealer,
+            consequences=(self._promises.when_a_contact_ends, abandoned_call_alert(settings.alerts)),
+            after_commit=self._outbox.wake,
+            on_change=lambda contact: self._supervision.on_change(contact),
+        )
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -100,7 +108,8 @@ class Daemon:
             country=settings.hotline.country,
             area_code=settings.hotline.area_code,
         )
-        self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness)
+        self._supervision = Supervision(settings, self._database, self._sealer, self._outbox, self._promises, self._calling_back.nudge)
+        self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness, self._supervision.console)
 
     def _open_files(self) -> None:
         paths = self._settings.paths
@@ -179,6 +188,8 @@ class Daemon:
             tasks.append(_named("outbox", self._outbox.run()))
             tasks.append(_named("spool-import", self._spool.run()))
             tasks.append(_named("callbacks", self._calling_back.run()))
+            tasks.append(_named("console", self._supervision.console.run()))
+            tasks.append(_named("loss-watch", self._supervision.loss_watch.run()))
             await self._meet_asterisk()
             await self._tell_ready()
             stopping = _named("stop", self._wait_for_stop())
@@ -198,6 +209,7 @@ class Daemon:
             if await asyncio.to_thread(self._database.upgrade):
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
+            await self._supervision.seed()
         except (StoreError, SealBrokenError) as error:
             raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
         if running:
@@ -270,6 +282,7 @@ class Daemon:
 
     async def _on_fact(self, fact: AnyFact) -> None:
         self._tracker.apply(fact)
+        self._supervision.on_fact(fact)
         self._calling_back.on_fact(fact)
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ivr.cli_users import first_administrator
 from ivr.settings import SettingsError
 from ivr.settings import load as load_settings
 from ivr.testbed.call import DEFAULT_NUMBER
@@ -86,7 +87,8 @@ async def _run(system: System, environment: dict[str, str], demo: bool, began: f
         await asyncio.wait([starting, asked], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            _welcome(system, environment, demo, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            _welcome(system, environment, demo, seconds, await asyncio.to_thread(first_administrator, system.settings))
             status = await _until_something_ends(system, asked)
     finally:
         starting.cancel()
@@ -141,13 +143,18 @@ async def _end(system: System, hurry: asyncio.Event) -> None:
     tell("stopped")
 
 
-def _welcome(system: System, environment: dict[str, str], demo: bool, seconds: float) -> None:
+def _welcome(system: System, environment: dict[str, str], demo: bool, seconds: float, administrator: tuple[str, str] | None) -> None:
+    """``administrator``: name and one-time password, while nobody but the first one has an account."""
     number = next(iter(system.settings.hotline.numbers), DEFAULT_NUMBER)
     given = "".join(f" {name}={environment[name]}" for name in ("PORT_OFFSET", "STATE", "DEMO") if _set(environment, name))
     tell(f"ready after {seconds:.1f} s")
     tell(f"  the hotline   sip:{number}@127.0.0.1:{system.sip_port}")
+    tell(f"  the console   {system.console_url}/")
+    if administrator:
+        tell(f"                log in as {administrator[0]} with the one-time password {administrator[1]}")
     tell(f"  health        {system.console_url}/healthz and /readyz")
     tell(f"  place a call  make call LINE=hr{given}    (or course, product, complaint)")
+    tell(f"  many calls    make demo-traffic RATE=6{given}    (a minute)")
     if not demo:
         tell("  no agents     DEMO=0: a queue rings whoever [agents] in the settings names")
     tell("  Ctrl-C stops all of it")

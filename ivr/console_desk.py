@@ -1,0 +1,62 @@
+"""The console's call-back buttons: the promise of a call to whoever gave up, given by a supervisor. Wired by ``ivr.supervision``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from ivr.console.ports import RefusedError
+from ivr.promises import Promises
+from ivr.promises import RefusedError as NumberRefusedError
+from ivr.store import callbacks, contacts
+from ivr.store.database import Database
+from ivr.store.sealing import Sealer
+
+
+class ConsoleCallbacks:
+    """``nudge`` has the keeper look at once. A contact has one promise, however it came to be: pressed twice, it is the same."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        promises: Promises,
+        nudge: Callable[[], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._promises = promises
+        self._nudge = nudge
+        self._clock = clock
+
+    async def call_back(self, contact: str, actor: str) -> str:
+        """Raises ivr.console.ports.RefusedError and StoreError."""
+        promised = await self._database.write(partial(self._promise, contact_id=contact, actor=actor))
+        self._nudge()
+        return promised
+
+    def _promise(self, session: Session, contact_id: str, actor: str) -> str:
+        contact = contacts.load(session, self._sealer, contact_id)
+        if contact is None:
+            raise RefusedError(f"there is no call {contact_id}")
+        try:
+            return self._promises.by_hand(
+                session,
+                contact.caller,
+                self._clock(),
+                key=f"by_hand:{contact.id}",
+                line=contact.line,
+                due_at=self._clock(),
+                by=actor,
+            )
+        except NumberRefusedError as refused:
+            raise RefusedError(str(refused)) from refused
+
+    async def cancel(self, callback: str, actor: str) -> None:
+        """Raises ivr.console.ports.RefusedError and StoreError."""
+        if not await self._database.write(partial(callbacks.cancel, callback_id=callback, now=self._clock())):
+            raise RefusedError("this call is being dialled, or is over already")
