@@ -101,6 +101,10 @@ class TestLoad:
         assert failed.faults == ("1 of 20 calls were not served to their end. no BYE",)
         assert load.result_of([_row("00:00:09", 18, 18)], 20, TIMES, "").faults == ("2 of 20 calls were not served to their end.",)
 
+    def test_a_row_that_was_cut_off_is_left_out(self) -> None:
+        cut = {"ElapsedTime(C)": "00:00:03", "TotalCallCreated": "20"}
+        assert load.result_of([_row("00:00:02", 20, 8), cut], 20, TIMES, "").succeeded == 8
+
     def test_nothing_measured_is_an_error_and_never_a_zero(self) -> None:
         with pytest.raises(TestbedError, match="no statistics"):
             load.result_of([], 20, TIMES, "")

@@ -32,7 +32,7 @@ FIRST_RATE, FACTOR = 40, 1.3  # of the ramp
 LARGEST_OPTION = 1000
 TABLE_WIDTH = 120
 FULL = Pace(
-    rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(FIRST_RATE, FACTOR, 400)), step_s=5, ramp_deadline_s=90
+    rounds=4, rate=15, seconds=15, warm_up_s=2, idle_s=3, ramp=tuple(ramp_rates(FIRST_RATE, FACTOR, 200)), step_s=5, ramp_deadline_s=90
 )  # about ten minutes
 QUICK = Pace(rounds=1, rate=10, seconds=3, warm_up_s=0.5, idle_s=0.5, ramp=(10, 20), step_s=2, ramp_deadline_s=15)  # under one
 # Ramped up are the yardstick and the product.

@@ -23,11 +23,12 @@ KEY_LASTS_S = 0.14  # in the pcap file, first packet to last
 # Nobody who is served waits this long for anything.
 PATIENCE_S = 8.0
 _PCAPS = Path("/usr/share/sip-tester")
-_MARGIN_S = 30.0
+_MARGIN_S = 10.0
 _OUT_OF_TIME = 97  # SIPp's exit status when -timeout ended it
 # 2026-11-21	23:32:51.469088	1795303971.469088: Call-Id: …, receive timeout …
 _ERROR = re.compile(r"\t[0-9.]+: (?:Call-Id: [^,\s]+, )?(?P<text>[^\n]{1,160}?)(?=[0-9]{4}-[0-9]{2}-[0-9]{2}\t|\n|$)")
 _CALLERS = 997  # as many different caller's numbers come in turn
+_LAST_COLUMN = "Retransmissions(C)"  # the last of those that are read
 # The names SIPp gives its timers, and what they are here.
 _ANSWER_TIMER, _KEY_TIMER = "1", "2"
 
@@ -57,7 +58,7 @@ class LoadResult:
 async def place_calls(number: str, sip_port: int, *, rate: float, count: int, tag: str, folder: Path) -> LoadResult:
     """Place ``count`` calls, ``rate`` new ones a second, and return when all are over. Their Call-IDs begin with ``tag``.
 
-    Raises TestbedError when SIPp can't be run or doesn't end.
+    Calls that aren't over in time have failed. Raises TestbedError when SIPp can't be run or ends without doing its work.
     """
     _write_inputs(folder)
     statistics, errors = folder / "statistics.csv", folder / "errors.log"
@@ -75,7 +76,7 @@ async def place_calls(number: str, sip_port: int, *, rate: float, count: int, ta
     try:
         status = await asyncio.wait_for(sipp.process.wait(), longest_s + _MARGIN_S)
     except TimeoutError:
-        raise TestbedError(f"SIPp didn't end by itself. {last_lines(errors)}") from None
+        status = _OUT_OF_TIME  # an overloaded side leaves calls that SIPp goes on waiting for
     finally:
         await sipp.stop(1.0)
     if status not in (0, 1, _OUT_OF_TIME):  # 1: some calls failed
@@ -87,6 +88,7 @@ async def place_calls(number: str, sip_port: int, *, rate: float, count: int, ta
 
 def result_of(rows: list[Mapping[str, str]], asked: int, times: Mapping[str, tuple[float, ...]], trouble: str) -> LoadResult:
     """What SIPp's statistics say, one row a second and the sums in the last. Raises TestbedError when there are none."""
+    rows = [row for row in rows if row.get(_LAST_COLUMN)]  # the last one may be cut off
     if not rows:
         raise TestbedError("SIPp left no statistics.")
     last = rows[-1]
@@ -97,7 +99,7 @@ def result_of(rows: list[Mapping[str, str]], asked: int, times: Mapping[str, tup
         placed=int(last["TotalCallCreated"]),
         succeeded=int(last["SuccessfulCall(C)"]),
         failed=int(last["FailedCall(C)"]),
-        retransmissions=int(last["Retransmissions(C)"]),
+        retransmissions=int(last[_LAST_COLUMN]),
         placing_s=_placing_s(rows),
         answer_ms=times.get(_ANSWER_TIMER, ()),
         key_ms=times.get(_KEY_TIMER, ()),

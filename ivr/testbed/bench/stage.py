@@ -99,6 +99,7 @@ def bench_environment(folder: Path, environment: Mapping[str, str]) -> dict[str,
         "IVRD_ASTERISK__RTP_LAST_PORT": "14999",
         "IVRD_AGI__MAX_CONNECTIONS": "5000",
         "IVRD_LOG__FORMAT": "json",
+        "IVRD_SHUTDOWN__GRACE_S": "2",  # after a ramp's failure nobody waits for what hangs
     }
 
 
