@@ -3,14 +3,14 @@
 STATE ?= .state
 PORT_OFFSET ?= 0
 DEMO ?= 1
-export STATE PORT_OFFSET DEMO ASTERISK_ROOTFS DEBIAN_MIRROR PYTHON LINE KEYS FROM
+export STATE PORT_OFFSET DEMO ASTERISK_ROOTFS DEBIAN_MIRROR PYTHON LINE KEYS FROM RATE CALLS
 
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run call test check bench clean
+.PHONY: help setup setup-test run call demo-traffic test check bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  STATE=DIR        everything that lasts lives there (default .state)'
 	@echo '  PORT_OFFSET=N    shifts every port, so that two systems run side by side'
@@ -24,6 +24,9 @@ run: setup ## start Asterisk, the demo agents and ivrd in the foreground; Ctrl-C
 
 call: setup ## one real call to the running system: LINE=hr|course|product|complaint [KEYS="1 2# p"] [FROM=13800138000]
 	@exec $(VENV)/python -m ivr.testbed.call
+
+demo-traffic: setup ## real calls to the running system keep coming: RATE=10 a minute [CALLS=50]; Ctrl-C stops
+	@exec $(VENV)/python -m ivr.testbed.traffic
 
 setup-test:
 	@docker/setup.sh test
