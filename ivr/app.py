@@ -269,6 +269,7 @@ class Daemon:
             degraded.append(str(error))
         if sentence := _disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
+        degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
         problems = await asyncio.to_thread(self._prompts.check, self._wanted_prompts)
         if problems:
             degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
