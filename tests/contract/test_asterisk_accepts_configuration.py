@@ -208,14 +208,50 @@ async def test_the_dialplan_is_whole(house: House) -> None:
     written = (house.plan.configuration / "extensions.conf").read_text()
     priorities = sum(line.startswith(("exten =>", " same =>")) for line in written.splitlines())
     shown = await house.asterisk.rx("dialplan show")
-    assert f"({priorities} priorities) in 3 contexts" in shown
+    assert f"({priorities} priorities) in 6 contexts" in shown
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "110",
+        "4001234567",
+        "00442079460000",
+        "008613800138000",
+        "138001380001",
+        "13800138000&PJSIP",
+        "13800138000,1",
+        "${SHELL(x)}",
+        "s",
+        "h1",
+    ],
+)
+async def test_digits_that_stand_on_no_list_are_not_dialled(house: House, digits: str) -> None:
+    house.calls += 1
+    call = f"contract-{house.calls}"
+    async with asyncio.timeout(DEADLINE_S), house._ami() as (reader, writer):
+        writer.write(
+            f"Action: Originate\r\nChannel: Local/{digits}@ivrd-callback/n\r\nChannelId: {call}\r\n"
+            "Application: Wait\r\nData: 60\r\nAsync: true\r\n\r\n".encode()
+        )
+        while True:
+            event = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8", "replace")
+            headers = dict(line.partition(": ")[::2] for line in event.split("\r\n"))
+            assert not headers.get("DestChannel", "").startswith("PJSIP"), "the network was asked"
+            if headers.get("UserEvent") == "CallbackResult" and headers["Uniqueid"] == f"{call};2":
+                assert headers["Result"] == "FORBIDDEN"
+                return
+            if headers.get("Event") == "OriginateResponse" and headers["Uniqueid"] == call:
+                # No extension takes it at all: Asterisk didn't even begin.
+                assert (headers["Response"], "Local/" + digits[:3] in headers["Channel"]) == ("Failure", True)
+                return
 
 
 async def test_the_ami_user_may_do_little(house: House) -> None:
     shown = await house.asterisk.rx(f"manager show user {house.plan.ami_user}")
     rights = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in shown.splitlines()) if value}
     assert rights["read perm"] == "system,call,agent,user"
-    assert rights["write perm"] == "call,agent,reporting"
+    assert rights["write perm"] == "call,agent,reporting,originate"
 
 
 async def test_a_refused_caller_comes_back_with_the_reason(house: House, daemon: ScriptedDaemon) -> None:

@@ -228,7 +228,7 @@ def act(world: World, what: str, first: Any, second: Any) -> None:
             world.up = first
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(STEPS, max_size=25))
 def test_r31_whatever_happens_nobody_is_called_twice_at_once_or_out_of_hours_and_nothing_is_lost(steps: list[tuple[str, Any, Any]]) -> None:
     world = World()
