@@ -64,6 +64,8 @@ class Board:
         self._roll(self._clock())
         ended = []
         for contact in contacts:
+            if contact.id in self._contacts:
+                continue  # the tracker's own object, which it goes on folding
             self.contact_changed(contact)
             if contact.ended_at:
                 ended.append(contact)

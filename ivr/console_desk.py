@@ -8,16 +8,14 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from ivr.console.ports import RefusedError
-from ivr.promises import Promises
-from ivr.promises import RefusedError as NumberRefusedError
+from ivr.promises import Promises, RefusedError
 from ivr.store import callbacks, contacts
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 
 
 class ConsoleCallbacks:
-    """``nudge`` has the keeper look at once. A contact has one promise, however it came to be: pressed twice, it is the same."""
+    """``nudge`` has the keeper look at once. A person has one open promise, however it came to be: pressed twice, it is the same."""
 
     def __init__(
         self,
@@ -34,7 +32,7 @@ class ConsoleCallbacks:
         self._clock = clock
 
     async def call_back(self, contact: str, actor: str) -> str:
-        """Raises ivr.console.ports.RefusedError and StoreError."""
+        """Raises ivr.promises.RefusedError and StoreError."""
         promised = await self._database.write(partial(self._promise, contact_id=contact, actor=actor))
         self._nudge()
         return promised
@@ -43,20 +41,12 @@ class ConsoleCallbacks:
         contact = contacts.load(session, self._sealer, contact_id)
         if contact is None:
             raise RefusedError(f"there is no call {contact_id}")
-        try:
-            return self._promises.by_hand(
-                session,
-                contact.caller,
-                self._clock(),
-                key=f"by_hand:{contact.id}",
-                line=contact.line,
-                due_at=self._clock(),
-                by=actor,
-            )
-        except NumberRefusedError as refused:
-            raise RefusedError(str(refused)) from refused
+        now = self._clock()
+        # The open promise to this person is found by his number. One that failed or was cancelled can be given anew, so the key has the time.
+        key = f"by_hand:{contact.id}:{now.timestamp():.0f}"
+        return self._promises.by_hand(session, contact.caller, now, key=key, line=contact.line, due_at=now, by=actor)
 
     async def cancel(self, callback: str, actor: str) -> None:
-        """Raises ivr.console.ports.RefusedError and StoreError."""
+        """Raises ivr.promises.RefusedError and StoreError."""
         if not await self._database.write(partial(callbacks.cancel, callback_id=callback, now=self._clock())):
             raise RefusedError("this call is being dialled, or is over already")

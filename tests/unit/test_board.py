@@ -198,6 +198,16 @@ def test_seeding_from_the_store_gives_today_s_figures_and_tells_nobody() -> None
     assert (shot.total.offered, shot.calls_today, len(shot.lost), len(shot.running), told) == (1, 2, 1, 1, [])
 
 
+def test_seeding_keeps_what_the_tracker_has_taken_up() -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
+    taken_up = contact(1)
+    board.contact_changed(taken_up)
+    board.seed([contact(1)])  # the same, as the store has it
+    taken_up.visits.append(Visit("hr", clock.now))
+    assert board.snapshot().waiting == 1
+
+
 def test_the_tracker_tells_the_board_each_change_at_once(tmp_path: Path) -> None:
     clock = Clock()
     board = Board(["hr"], T, ZONE, clock=clock)

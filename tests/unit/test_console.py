@@ -19,11 +19,11 @@ from support.house import ZONE, new_database
 from ivr.board_snapshot import BoardSnapshot
 from ivr.cases import Cases
 from ivr.console import openapi, texts
-from ivr.console.callback_service import ConsoleCallbacks
 from ivr.console.ports import ConsolePorts
 from ivr.console.rendering import HERE, duration, masked_keys, percent
 from ivr.console.timeline import timeline
 from ivr.console.troubles import Standing, loss_standing, troubles
+from ivr.console_desk import ConsoleCallbacks
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.domain.figures import Thresholds, queue_figures
 from ivr.promises import Promises, Terms, allow_list
