@@ -42,7 +42,7 @@ class ConsoleCallbacks:
         if contact is None:
             raise RefusedError(f"there is no call {contact_id}")
         now = self._clock()
-        # The open promise to this person is found by his number. One that failed or was cancelled can be given anew, so the key has the time.
+        # An open promise to this person is found by his number; one that failed or was cancelled can be given anew: the key has the time.
         key = f"by_hand:{contact.id}:{now.timestamp():.0f}"
         return self._promises.by_hand(session, contact.caller, now, key=key, line=contact.line, due_at=now, by=actor)
 
