@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import random
 import re
+import socket
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _LOG, _ERRORS = "sipp.log", "sipp.errors"
 _POLL_S = 0.02
 # What SIPp may take beyond the call itself: retransmissions of a BYE nobody answers, its own start.
 _SIPP_MARGIN_S = 20.0
+_LATE_S = 15.0  # by which a script may take longer on a busy machine
 _VOICE_PITCH_HZ = 190.0
 _MEDIA_PORTS = 6000  # below the hotline's own
 _numbers = itertools.count(random.randrange(1000))  # two processes that call shall not begin at the same port
@@ -80,7 +82,8 @@ async def place_call(script: CallScript, sip_port: int, *, folder: Path | None =
     """
     keys = parse_keys(script.keys)
     speech = voice.from_wav(script.speech) if script.speech else voice.made_up_voice(4.0, _VOICE_PITCH_HZ)
-    hold_s = script.before_keys_s + keys.seconds + (0.0 if keys.hangs_up else script.wait_s)
+    wait_s = 0.0 if keys.hangs_up else script.wait_s
+    hold_s = script.before_keys_s + keys.seconds + wait_s + _LATE_S
     steps = (Listen(script.before_keys_s), *keys.steps)
     call_id = script.call_id or f"{uuid.uuid4()}@{_ADDRESS}"
     now = asyncio.get_running_loop().time
@@ -90,22 +93,27 @@ async def place_call(script: CallScript, sip_port: int, *, folder: Path | None =
         stream = await RtpStream.open(_ADDRESS, speech)
         closing.callback(stream.close)
         began, answered, ended = now(), None, 0.0
-        sipp = await _start_sipp(script, call_id, sip_port, stream.port, hold_s, place)
-        speaking: asyncio.Task[None] | None = None
+        own_port = free_udp_port(_ADDRESS)
+        sipp = await _start_sipp(script, call_id, sip_port, own_port, stream.port, hold_s, place)
+        speaking: list[asyncio.Task[None]] = []
         try:
             async with asyncio.timeout(script.give_up_s + _SIPP_MARGIN_S):
                 port = await _answer(sipp, place)
             if port is not None:
                 answered = now()
-                speaking = asyncio.create_task(stream.perform(steps, _ADDRESS, port), name=f"rtp of {call_id}")
+                hanging_up = _hang_up(stream, wait_s, call_id, own_port)
+                speaking = [
+                    asyncio.create_task(stream.perform(steps, _ADDRESS, port), name=f"rtp of {call_id}"),
+                    asyncio.create_task(hanging_up, name=f"end of {call_id}"),
+                ]
             await asyncio.wait_for(sipp.process.wait(), hold_s + _SIPP_MARGIN_S)
             ended = now()
         except TimeoutError:
             raise TestbedError(f"the call {call_id} didn't end by itself. {last_lines(place / _ERRORS)}") from None
         finally:
-            if speaking is not None:
-                speaking.cancel()
-                await asyncio.wait([speaking])
+            for task in speaking:
+                task.cancel()
+            await asyncio.gather(*speaking, return_exceptions=True)
             await sipp.stop(1.0)
         log, errors = _read(place / _LOG), _read(place / _ERRORS)
         refused = _REFUSED.search(errors)
@@ -124,11 +132,18 @@ async def place_call(script: CallScript, sip_port: int, *, folder: Path | None =
         )
 
 
-async def _start_sipp(script: CallScript, call_id: str, sip_port: int, rtp_port: int, hold_s: float, place: Path) -> Child:
+async def _hang_up(stream: RtpStream, wait_s: float, call_id: str, sipp_port: int) -> None:
+    await stream.finished.wait()
+    await asyncio.sleep(wait_s)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(scenario.hang_up_request(call_id), (_ADDRESS, sipp_port))
+
+
+async def _start_sipp(script: CallScript, call_id: str, sip_port: int, own_port: int, rtp_port: int, hold_s: float, place: Path) -> Child:
     text = scenario.scenario(rtp_port, round(script.give_up_s * 1000), round(hold_s * 1000), bool(script.headers))
     (place / "call.xml").write_text(text, encoding="ascii")
     command = ["sipp", f"{_ADDRESS}:{sip_port}", "-sf", str(place / "call.xml"), "-s", script.number]
-    command += ["-i", _ADDRESS, "-p", str(free_udp_port(_ADDRESS)), "-m", "1", "-nostdin", "-cid_str", call_id]
+    command += ["-i", _ADDRESS, "-p", str(own_port), "-m", "1", "-nostdin", "-cid_str", call_id]
     # SIPp binds four media ports, used or not, and from its own default on it finds room for about fifty calls.
     command += ["-mp", str(_MEDIA_PORTS + 4 * (next(_numbers) % 1000))]
     command += ["-trace_logs", "-log_file", str(place / _LOG), "-trace_err", "-error_file", str(place / _ERRORS)]

@@ -12,11 +12,12 @@ DIGIT_APART_S = 0.25  # from one key of a group to the next: a quick human finge
 GROUP_APART_S = 1.0  # a blank: the caller has heard enough of the next prompt
 TIMEOUT_PAUSE_S = 8.0  # ``p``: longer than any prompt waits for a key
 LONGEST_STEP_S = 600.0
+LONGEST_PROMPT_S = 40.0  # ``e`` waits no longer
 GRAMMAR = (
     "keys 0-9 * # A-D, a blank for a pause of 1 s, p for a pause long enough for a time-out (8 s), "
-    "t5 to talk for 5 s, w2.5 to listen for 2.5 s, h to hang up (last)"
+    "t5 to talk for 5 s, w2.5 to listen for 2.5 s, e to hear a prompt to its end, h to hang up (last)"
 )
-_STEP = re.compile(r"(?P<key>[0-9*#A-D])|(?P<letter>[tw])(?P<seconds>[0-9]+(?:\.[0-9]+)?)|(?P<pause>p)|(?P<hangup>h)")
+_STEP = re.compile(r"(?P<key>[0-9*#A-D])|(?P<letter>[tw])(?P<seconds>[0-9]+(?:\.[0-9]+)?)|(?P<pause>p)|(?P<end>e)|(?P<hangup>h)")
 
 
 class KeysError(ValueError):
@@ -38,13 +39,20 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class HearOut:
+    """Silence from the caller until the other side has said something and fallen silent."""
+
+    seconds: float = LONGEST_PROMPT_S  # at most
+
+
+@dataclass(frozen=True, slots=True)
 class Talk:
     """Speech from the caller for so many seconds."""
 
     seconds: float
 
 
-Step = Press | Listen | Talk
+Step = Press | Listen | HearOut | Talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Keys:
 
     @property
     def seconds(self) -> float:
-        """How long it all takes."""
+        """How long it all takes, at most."""
         return sum(DIGIT_APART_S if isinstance(step, Press) else step.seconds for step in self.steps)
 
 
@@ -88,6 +96,8 @@ def _step(found: re.Match[str], text: str) -> Step:
         return Press(found["key"])
     if found["pause"]:
         return Listen(TIMEOUT_PAUSE_S)
+    if found["end"]:
+        return HearOut()
     seconds = float(found["seconds"])
     if seconds > LONGEST_STEP_S:
         raise KeysError(f"{text!r}, column {found.start() + 1}: {found[0]} is too long; at most {LONGEST_STEP_S:.0f} s.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ivr.testbed import voice
-from ivr.testbed.keys import DIGIT_APART_S, Listen, Press, Step
+from ivr.testbed.keys import DIGIT_APART_S, HearOut, Listen, Press, Step
 
 if TYPE_CHECKING:
     from ivr.testbed.voice import Samples
@@ -29,6 +29,10 @@ FRAME_SAMPLES = 160
 KEY_FRAMES = 6  # 120 ms a key; RFC 4733 asks for 40 ms at least
 END_PACKETS = 3  # the end of an event is said three times, RFC 4733 section 2.5.1.4
 EVENT_VOLUME = 10  # −10 dBm0
+# A-law bytes of 256 and more, without their sign and the inversion of even bits (G.711): speech, in 160 bytes some of them.
+_LOUD = bytes(int((code ^ 0x55) & 0x7F > 0x20) for code in range(256))
+_LOUD_BYTES = 8
+SILENT_AFTER_S = 1.2  # longer than any pause within what is said
 AUDIBLE_RMS = 180.0  # −45 dBFS: louder than line noise, softer than any prompt
 _HEADER = struct.Struct("!BBHII")
 
@@ -60,6 +64,8 @@ class RtpStream(asyncio.DatagramProtocol):
     _sequence: int = field(default_factory=lambda: random.getrandbits(16))
     _timestamp: int = field(default_factory=lambda: random.getrandbits(32))
     _spoken: int = 0
+    _loud_at: float = 0.0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)  # all steps have been carried out
 
     @classmethod
     async def open(cls, address: str, speech: bytes) -> RtpStream:
@@ -94,6 +100,8 @@ class RtpStream(asyncio.DatagramProtocol):
             return
         _, _, sequence, _, source = _HEADER.unpack_from(data)
         payload = data[_HEADER.size + 4 * (data[0] & 0x0F) :]
+        if payload.translate(_LOUD).count(1) > _LOUD_BYTES:
+            self._loud_at = self._now()
         if self._expected is not None and self._expected[:2] == (source, sequence):
             start = self._expected[2]
         else:  # a new sound, or a lost packet: where its arrival says
@@ -128,8 +136,12 @@ class RtpStream(asyncio.DatagramProtocol):
                 rest = round(DIGIT_APART_S / FRAME_S) - KEY_FRAMES
                 yield from ([self._silence()] for _ in range(rest))
                 continue
+            began = self._now()
             for _ in range(round(step.seconds / FRAME_S)):
-                yield [self._silence()] if isinstance(step, Listen) else [self._speech()]
+                yield [self._silence()] if isinstance(step, Listen | HearOut) else [self._speech()]
+                if isinstance(step, HearOut) and began < self._loud_at < self._now() - SILENT_AFTER_S:
+                    break
+        self.finished.set()
         while True:
             yield [self._silence()]
 

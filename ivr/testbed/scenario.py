@@ -25,7 +25,7 @@ _INVITE_BRANCH = "z9hG4bK-ivrd-[pid]-[call_number]"
 
 
 def scenario(rtp_port: int, give_up_ms: int, hold_ms: int, headers: bool) -> str:
-    """The whole file: INVITE, answer, then whatever comes first of their BYE and ``hold_ms`` after the answer, ours.
+    """The whole file: INVITE, answer, then whatever comes first of their BYE, and ours: at ``hang_up_request`` or after ``hold_ms``.
 
     Nothing new for ``give_up_ms`` before the answer: CANCEL. With ``headers`` the key ``more_headers`` is sent too.
     """
@@ -68,6 +68,7 @@ def scenario(rtp_port: int, give_up_ms: int, hold_ms: int, headers: bool) -> str
 {_headers("1 ACK", "[peer_tag_param]")}
       {_EMPTY}
   ]]></send>
+  <recv request="INFO" optional="true" next="hang_up"/>
   <recv request="BYE" timeout="{hold_ms}" ontimeout="hang_up">
     <action><log message="{ENDED_BY_THEM}"/></action>
   </recv>
@@ -108,6 +109,20 @@ def scenario(rtp_port: int, give_up_ms: int, hold_ms: int, headers: bool) -> str
   <nop/>
 </scenario>
 """
+
+
+def hang_up_request(call_id: str) -> bytes:
+    """What makes SIPp hang up now, sent to its own port; it is never answered."""
+    lines = (
+        "INFO sip:caller@127.0.0.1 SIP/2.0",
+        "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-hang-up",
+        "From: <sip:testbed@127.0.0.1>;tag=testbed",
+        "To: <sip:caller@127.0.0.1>",
+        f"Call-ID: {call_id}",
+        "CSeq: 1 INFO",
+        "Content-Length: 0",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
 
 
 def _headers(cseq: str, to_tag: str = "", branch: str = "[branch]") -> str:
