@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_prompts, cli_report, log
+from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_prompts, cli_report, cli_users, log
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
@@ -29,6 +29,7 @@ app.add_typer(cli_callbacks.app, name="callbacks")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_asterisk.app, name="asterisk")
+app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")
 
 app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")(cli_report.report)
