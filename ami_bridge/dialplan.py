@@ -23,6 +23,7 @@ from ami_bridge.plan import AsteriskPlan
 CALL_CONTEXT = "ivrd-call"
 LONGEST_LEGS = 12  # a flow that queues a caller this often goes round in circles
 DEFAULT_WAIT_S = 90
+MOST_FALLBACKS = 60  # scripts at a time, some 12 MB each; whoever comes then gets the static apology and the queue
 LONGEST_WAIT_S = 3600
 PHONE_RING_S = 30
 EXIT_KEY = "1"  # pressed while waiting: he would rather be called back
@@ -154,7 +155,11 @@ def _fallback(command: Path | None) -> tuple[str, ...]:
     return (
         "Log(WARNING,ivrd: the daemon did not finish a leg of ${CHANNEL(uniqueid)} and the fallback takes it)",
         *_cleared(),
+        # Each is a process: under a rush that the daemon can't take, too many of them would take the rest of the machine too.
+        "Set(GROUP(ivrd)=fallback)",
+        f"GotoIf($[${{GROUP_COUNT(fallback@ivrd)}} > {MOST_FALLBACKS}]?crowded)",
         f"AGI({path},${{IVR_EVENT}})",
+        "crowded: Set(GROUP(ivrd)=)",
         'GotoIf($["${IVR_DONE}" = "1"]?served)',
     )
 

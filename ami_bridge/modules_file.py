@@ -34,6 +34,7 @@ REQUIRED = (
     "format_wav",
     "func_callerid",
     "func_channel",
+    "func_groupcount",  # how many fallback scripts run
     "func_logic",
     "func_strings",
     "func_timeout",

@@ -79,7 +79,7 @@ def _crm(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> C
     _warn_of_plain_http("crm.url", crm.url)
     webhook = Webhook(poster, crm.url, _keys("crm.secret_file", crm.secret_file), clock)
     link_secret = settings.paths.secret(recording_links.SECRET_NAME)
-    return WebhookCrm(webhook, crm.recordings_url, link_secret, settings.zone, clock)
+    return WebhookCrm(webhook, settings.recordings_url, link_secret, settings.zone, clock)
 
 
 def _sink(settings: Settings, where: str, channel: AlertChannel, poster: Poster, clock: Callable[[], datetime]) -> AlertSink:

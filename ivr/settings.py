@@ -194,12 +194,12 @@ class Alerts(Section):
 
 
 class CrmSettings(Section):
-    """``webhook``: signed by Standard Webhooks, with a link to the recording below ``recordings_url``."""
+    """``webhook``: signed by Standard Webhooks, with a link to the recording below ``recordings_url`` (our console's own by default)."""
 
     kind: Literal["register", "webhook"] = "register"
     url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     secret_file: Path | None = None
-    recordings_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:8400/api/v1/recordings"
+    recordings_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> CrmSettings:
@@ -276,6 +276,11 @@ class Settings(Section):
     def shifted(self, port: int) -> int:
         """The port with ``port_offset`` applied: two systems can then run side by side."""
         return port + self.port_offset
+
+    @property
+    def recordings_url(self) -> str:
+        """Where links to recordings begin."""
+        return self.crm.recordings_url or f"http://{self.console.host}:{self.shifted(self.console.port)}/api/v1/recordings"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -13,14 +13,20 @@ from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.store.schema import ContactRow
 from ivr.store.sealing import Sealer
 
+ROWS_AT_ONCE = 500  # below SQLite's limit of variables
 LONGEST_CALL = timedelta(hours=4)  # hotline.longest_call_s can't be set beyond it
 
 
 def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[Contact]:
     """Insert or replace the records of these contacts; gives those that end with this save."""
     ended: list[Contact] = []
-    for contact in contacts:
-        row = session.get(ContactRow, contact.id)
+    batch = list(contacts)
+    rows: dict[str, ContactRow] = {}
+    for start in range(0, len(batch), ROWS_AT_ONCE):  # one look for many: each alone would flush the one before
+        ids = [contact.id for contact in batch[start : start + ROWS_AT_ONCE]]
+        rows |= {row.id: row for row in session.scalars(select(ContactRow).where(ContactRow.id.in_(ids)))}
+    for contact in batch:
+        row = rows.get(contact.id)
         if row is None:
             row = ContactRow(id=contact.id, caller_index="", caller="", caller_name="")
             session.add(row)
