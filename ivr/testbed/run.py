@@ -100,8 +100,9 @@ async def _run(system: System, environment: dict[str, str], demo: bool, began: f
 
 async def _start(system: System, demo: bool) -> None:
     if demo:
-        tell("starting the demo agents' phones")
+        tell("starting the demo agents' phones and the network behind them")
         await system.start_agents()
+        await system.start_network()
     tell(f"starting Asterisk {system.program.version} ({system.program.origin})")
     await system.start_asterisk()
     if system.asterisk is not None:

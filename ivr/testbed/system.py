@@ -24,13 +24,14 @@ from ivr.prompts.errors import PromptsError
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
 from ivr.settings import SHIPPED_CONFIG, Settings
-from ivr.testbed import agents
+from ivr.testbed import agents, public_network
 from ivr.testbed.agents import DemoAgents, Manners
 from ivr.testbed.asterisk import RunningAsterisk, needed_ports
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.ports import NeededPort, check_free
 from ivr.testbed.program import AsteriskProgram, find_asterisk
+from ivr.testbed.public_network import PublicNetwork
 
 DEMO_CONFIG = SHIPPED_CONFIG.with_name("demo.toml")
 DAEMON_DEADLINE_S = 30.0
@@ -57,6 +58,7 @@ class System:
     environment: dict[str, str]
     asterisk: RunningAsterisk | None = None
     agents: DemoAgents | None = None
+    network: PublicNetwork | None = None
     daemon: Child | None = None
 
     @classmethod
@@ -118,11 +120,16 @@ class System:
         ports.append(NeededPort("TCP", settings.console.host, settings.shifted(settings.console.port), "console.port"))
         if with_agents:
             ports.append(NeededPort("UDP", "127.0.0.1", settings.shifted(agents.SIP_PORT), "the demo agents' phones"))
+            ports.append(NeededPort("UDP", "127.0.0.1", settings.shifted(public_network.SIP_PORT), "the demo's public network"))
         check_free(ports)
 
     async def start_agents(self, manners: Manners | None = None) -> None:
         """The phones come before Asterisk: one that doesn't answer its first OPTIONS is not rung for a while."""
         self.agents = await DemoAgents.start(self.folder, self.settings.shifted(agents.SIP_PORT), manners)
+
+    async def start_network(self) -> None:
+        """Everybody who can be called back."""
+        self.network = await PublicNetwork.start(self.folder, self.settings.shifted(public_network.SIP_PORT))
 
     async def start_asterisk(self) -> None:
         self.asterisk = await RunningAsterisk.start(self.program, asterisk_plan(self.settings, self.program.installation))
@@ -167,6 +174,11 @@ class System:
         if running is not None:
             await running.stop()
 
+    async def stop_network(self) -> None:
+        running, self.network = self.network, None
+        if running is not None:
+            await running.stop()
+
     async def stop(self, *, hurry: bool = False) -> None:
         """End what was started, the daemon first: it sees its calls through while Asterisk and the phones still work."""
         try:
@@ -175,11 +187,15 @@ class System:
             try:
                 await self.stop_asterisk()
             finally:
-                await self.stop_agents()
+                try:
+                    await self.stop_agents()
+                finally:
+                    await self.stop_network()
 
     def children(self) -> list[Child]:
         """What runs of it now."""
-        parts = [self.agents.child if self.agents else None, self.asterisk.child if self.asterisk else None, self.daemon]
+        others = [part.child for part in (self.agents, self.network, self.asterisk) if part is not None]
+        parts = [*others, self.daemon]
         return [part for part in parts if part is not None]
 
 
