@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from callbacks.model import State
 from ivr.asterisk_plan import last_resort_queue
@@ -43,7 +43,7 @@ def list_callbacks(
     if as_json:
         print_json(records)
         return
-    table = Table("id", "number", "reason", "line", "state", "due", "attempts", "last result")
+    table = Table(Column("id", no_wrap=True, min_width=36), "number", "reason", "line", "state", "due", "attempts", "last result")
     for record in records:
         due = str(record["due_at"])[:19].replace("T", " ")
         attempts, result = str(record["attempts"]), record["last_result"] or "-"
