@@ -96,7 +96,7 @@ class Tally:
     left_out: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.placed} calls placed, {self.answered} taken by the hotline"
+        text = f"{self.placed} calls placed, {self.answered} of them answered and over"
         text += f", {self.failed} failed" if self.failed else ""
         return text + (f", {self.left_out} left out: {MOST_AT_ONCE} were running" if self.left_out else "")
 

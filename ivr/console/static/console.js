@@ -5,8 +5,17 @@
 (() => {
   const board = document.getElementById("board");
   const login = document.getElementById("login");
+  told();
   if (login) resume(login.dataset.next);
   if (board) keepFresh(board);
+
+  // What a form has done is told once: not again after a reload, and not for ever.
+  function told() {
+    const words = document.querySelector(".told");
+    if (!words) return;
+    history.replaceState(null, "", location.pathname);
+    setTimeout(() => words.remove(), 10000);
+  }
 
   // A link from elsewhere comes without our cookie (SameSite=Strict), so whoever is logged in is shown the log-in page: ask again.
   async function resume(next) {
