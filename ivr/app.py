@@ -73,7 +73,7 @@ class Daemon:
             self._database,
             self._sealer,
             consequences=(self._promises.when_a_contact_ends, abandoned_call_alert(settings.alerts)),
-            after_commit=self._outbox.wake,
+            after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
         )
         self._intake = Intake(
@@ -280,6 +280,11 @@ class Daemon:
 
     async def _drive(self, call: AgiCall) -> None:
         await Session(call, self._house).run()
+
+    def _look_at_what_follows(self) -> None:
+        """Contacts have ended: alerts and promises may have been written."""
+        self._outbox.wake()
+        self._calling_back.nudge()
 
     async def _on_fact(self, fact: AnyFact) -> None:
         self._tracker.apply(fact)
