@@ -17,6 +17,7 @@ import numpy as np
 
 from ivr.testbed import voice
 from ivr.testbed.keys import DIGIT_APART_S, HearOut, Listen, Press, Step
+from ivr.testbed.metronome import BEAT_S, metronome
 
 if TYPE_CHECKING:
     from ivr.testbed.voice import Samples
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 AUDIO_TYPE = 8  # PCMA, RFC 3551
 EVENT_TYPE = 101  # dynamic; what the offer says telephone-event is
 EVENTS = {**{str(digit): digit for digit in range(10)}, "*": 10, "#": 11, "A": 12, "B": 13, "C": 14, "D": 15}
-FRAME_S = 0.02
+FRAME_S = BEAT_S
 FRAME_SAMPLES = 160
 KEY_FRAMES = 6  # 120 ms a key; RFC 4733 asks for 40 ms at least
 END_PACKETS = 3  # the end of an event is said three times, RFC 4733 section 2.5.1.4
@@ -119,14 +120,15 @@ class RtpStream(asyncio.DatagramProtocol):
 
     async def perform(self, steps: tuple[Step, ...], host: str, port: int) -> None:
         """Carry out the steps, then send silence for ever: until cancelled."""
-        next_frame = asyncio.get_running_loop().time()
-        for frame in self._packets(steps):
-            if self._transport is None or self._transport.is_closing():
-                return
-            for packet in frame:
-                self._transport.sendto(packet, (host, port))
-            next_frame += FRAME_S
-            await asyncio.sleep(max(0.0, next_frame - asyncio.get_running_loop().time()))
+        frames = self._packets(steps)
+
+        def beat() -> None:
+            if self._transport is not None and not self._transport.is_closing():
+                for packet in next(frames):
+                    self._transport.sendto(packet, (host, port))
+
+        with metronome().calling(beat):
+            await asyncio.Event().wait()
 
     def _packets(self, steps: tuple[Step, ...]) -> Iterator[list[bytes]]:
         """The packets of each 20 ms."""
@@ -137,7 +139,7 @@ class RtpStream(asyncio.DatagramProtocol):
                 yield from ([self._silence()] for _ in range(rest))
                 continue
             began = self._now()
-            for _ in range(round(step.seconds / FRAME_S)):
+            while self._now() < began + step.seconds:  # by the clock: a busy machine misses beats
                 yield [self._silence()] if isinstance(step, Listen | HearOut) else [self._speech()]
                 if isinstance(step, HearOut) and began < self._loud_at < self._now() - SILENT_AFTER_S:
                     break
