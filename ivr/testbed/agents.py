@@ -12,13 +12,11 @@ from pathlib import Path
 
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
-from ivr.testbed.ports import NeededPort, check_free, is_bound
+from ivr.testbed.ports import NeededPort, check_free, is_bound, sipp_ports
 from ivr.testbed.voice import made_up_voice
 
 SIP_PORT = 5091  # as in config/demo.toml
 _ADDRESS = "127.0.0.1"
-# SIPp binds four media ports, and ends where it can't have them: away from the hotline's and the callers', apart for neighbours.
-_MEDIA_PORTS, _MEDIA_PLACES = 1030, 997
 _PITCH_HZ = 110.0
 _READY_DEADLINE_S = 5.0
 _POLL_S = 0.05
@@ -47,7 +45,7 @@ class DemoAgents:
         check_free([NeededPort("UDP", _ADDRESS, port, "the demo agents' phones")])
         script, log = _written(folder, manners or Manners())
         command = ["sipp", "-sf", str(script), "-i", _ADDRESS, "-p", str(port), "-mi", _ADDRESS, "-nostdin"]
-        command += ["-mp", str(_MEDIA_PORTS + 4 * (port % _MEDIA_PLACES))]
+        command += sipp_ports(_ADDRESS, port)
         # The screen is drawn once an hour: its log would otherwise grow for ever.
         command += ["-f", "3600"]
         try:

@@ -22,7 +22,7 @@ from ivr.testbed import scenario, voice
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.keys import Listen, parse_keys
-from ivr.testbed.ports import free_udp_port
+from ivr.testbed.ports import free_udp_port, sipp_ports
 from ivr.testbed.rtp import Heard, RtpStream
 
 _ADDRESS = "127.0.0.1"
@@ -32,7 +32,6 @@ _POLL_S = 0.02
 _SIPP_MARGIN_S = 20.0
 _LATE_S = 15.0  # by which a script may take longer on a busy machine
 _VOICE_PITCH_HZ = 190.0
-_MEDIA_PORTS = 6000  # below the hotline's own
 _numbers = itertools.count(random.randrange(1000))  # two processes that call shall not begin at the same port
 _REFUSED = re.compile(r"received 'SIP/2\.0 (?P<code>[3-6][0-9]{2}) ")
 _NO_ANSWER = "retransmission timeout"  # not even 100 Trying: what we sent was dropped
@@ -144,8 +143,7 @@ async def _start_sipp(script: CallScript, call_id: str, sip_port: int, own_port:
     (place / "call.xml").write_text(text, encoding="ascii")
     command = ["sipp", f"{_ADDRESS}:{sip_port}", "-sf", str(place / "call.xml"), "-s", script.number]
     command += ["-i", _ADDRESS, "-p", str(own_port), "-m", "1", "-nostdin", "-cid_str", call_id]
-    # SIPp binds four media ports, used or not, and from its own default on it finds room for about fifty calls.
-    command += ["-mp", str(_MEDIA_PORTS + 4 * (next(_numbers) % 1000))]
+    command += sipp_ports(_ADDRESS, next(_numbers))
     command += ["-trace_logs", "-log_file", str(place / _LOG), "-trace_err", "-error_file", str(place / _ERRORS)]
     command += ["-key", "from_header", from_header(script)]
     if script.headers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
-from ivr.testbed.ports import NeededPort, check_free, free_udp_port, is_bound
+from ivr.testbed.ports import NeededPort, check_free, free_udp_port, is_bound, sipp_ports
 from ivr.testbed.program import find_asterisk
 
 HOST = "127.0.0.1"
@@ -101,6 +102,19 @@ def test_a_tcp_port_in_time_wait_is_free() -> None:
 
 def test_a_free_port_is_bound_by_nobody() -> None:
     assert not is_bound("UDP", free_udp_port(HOST))
+
+
+def test_every_sipp_gets_ports_nobody_has() -> None:
+    """Callers and agents by the hundred begin looking at the same place."""
+    with contextlib.ExitStack() as held:
+        taken = set()
+        for _ in range(80):
+            media, control = (int(port) for port in sipp_ports(HOST, 0)[1::2])
+            for port in (media, media + 2, control):
+                held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((HOST, port))
+                taken.add(port)
+        assert len(taken) == 240
+        assert not taken & set(range(8800, 10000))
 
 
 async def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
