@@ -84,7 +84,9 @@ def test_r60_numbers_and_names_dont_stand_in_the_file(database: Database, tmp_pa
 
 
 def test_a_contact_comes_back_as_it_was(database: Database) -> None:
-    visit = Visit("hr", NOW, [Ring("Li Na", "7.2", NOW, NOW)], NOW, NOW, NOW, NOW, "Li Na", "7.2", NOW, "agent", VisitOutcome.ANSWERED, True)
+    visit = Visit(
+        "hr", NOW, [Ring("Li Na", "7.2", NOW, NOW)], NOW, NOW, NOW, NOW, "Li Na", "7.2", NOW, "agent", VisitOutcome.ANSWERED, True
+    )
     contact = Contact(
         id="7.1", started_at=NOW, call="7.1", caller="+8613800138000", caller_name="王明", dialled="400", sip_call_id="a@b",
         line="hr", language="zh", flow_version="v", ended_at=NOW, path=[PathStep("menu", NOW, "1")], visits=[visit],
