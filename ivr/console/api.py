@@ -8,18 +8,18 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.callback_view import callback_as_json
 from ivr.console import reading
 from ivr.console.actions import promise, take_step, withdraw
 from ivr.console.board_json import board_as_json
 from ivr.console.desk import May, desk, require
 from ivr.console.guard import failure
+from ivr.console.live import SHOWN_LOST
 from ivr.console.pages import call_detail, call_filter, case_detail, limit_of
 from ivr.console.ports import RefusedError
 from ivr.console.rendering import masked_keys
 from ivr.domain.cases import StepRefusedError
 from ivr.domain.contacts import Contact
-from ivr.domain.numbers import masked
-from ivr.store.callbacks import CallbackRecord
 from ivr.store.complaints import Complaint
 from ivr.views import complaint_as_json, contact_as_json
 
@@ -29,7 +29,7 @@ _dumps = partial(json.dumps, ensure_ascii=False)
 async def board(request: web.Request) -> web.StreamResponse:
     require(request, May.WATCH)
     found = desk(request)
-    return _json(board_as_json(found.live.latest, found.settings.zone, found.live.promised))
+    return _json(board_as_json(found.live.latest, found.settings.zone, found.live.promised, SHOWN_LOST))
 
 
 async def calls(request: web.Request) -> web.StreamResponse:
@@ -74,7 +74,7 @@ async def callbacks(request: web.Request) -> web.StreamResponse:
     found = desk(request)
     state = request.query.get("state", "")[:16]
     listed = await found.database.read(partial(reading.callback_list, sealer=found.sealer, state=state, limit=limit_of(request)))
-    return _json({"callbacks": [_callback(request, record) for record in listed]})
+    return _json({"callbacks": [callback_as_json(record, found.settings.zone) for record in listed]})
 
 
 async def add_callback(request: web.Request) -> web.StreamResponse:
@@ -126,26 +126,6 @@ def _case(request: web.Request, detail: reading.CaseDetail) -> dict[str, Any]:
         for event in detail.events
     ]
     return {**_complaint(request, detail.complaint), "events": events}
-
-
-def _callback(request: web.Request, record: CallbackRecord) -> dict[str, Any]:
-    zone = desk(request).settings.zone
-    return {
-        "id": record.id,
-        "state": record.state,
-        "reason": record.reason,
-        "number": masked(record.number) or None,
-        "line": record.line,
-        "queue": record.queue,
-        "contact": record.contact,
-        "complaint": record.complaint,
-        "due_at": record.due_at.astimezone(zone).isoformat(timespec="seconds"),
-        "expires_at": record.expires_at.astimezone(zone).isoformat(timespec="seconds"),
-        "attempts": record.attempts,
-        "last_result": record.last_result,
-        "created_at": record.created_at.astimezone(zone).isoformat(timespec="seconds"),
-        "created_by": record.created_by,
-    }
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

@@ -10,7 +10,9 @@ from ivr.board_snapshot import BoardSnapshot, LostCaller, QueueNow, RunningCall
 from ivr.domain.figures import QueueFigures
 
 
-def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str]) -> dict[str, Any]:
+def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str], most_lost: int) -> dict[str, Any]:
+    """``promised``: the state of what was promised to a lost caller, by his latest contact; the newest ``most_lost`` are listed."""
+
     def local(at: datetime | None) -> str | None:
         return at.astimezone(zone).isoformat(timespec="milliseconds") if at else None
 
@@ -49,7 +51,7 @@ def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str]
             "at": local(caller.at),
             "waited": _seconds(caller.waited_s),
             "times": caller.times,
-            "callback": next((promised[contact] for contact in reversed(caller.contacts) if contact in promised), None),
+            "callback": promised.get(caller.contact),
         }
 
     return {
@@ -61,7 +63,8 @@ def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str]
         "total": figures_as_json(board.total),
         "queues": [queue(now) for now in board.queues],
         "running": [running(call) for call in board.running],
-        "lost": [lost(caller) for caller in board.lost],
+        "lost_callers": len(board.lost),
+        "lost": [lost(caller) for caller in board.lost[:most_lost]],
     }
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from ivr.console.board_json import board_as_json
 from ivr.console.desk import May, desk, require, token_of
 from ivr.console.guard import add_headers, failure
-from ivr.console.live import TooManyWatchersError
+from ivr.console.live import SHOWN_LOST, TooManyWatchersError
 from ivr.store.database import StoreError
 
 HEARTBEAT_S = 15.0
@@ -43,7 +43,7 @@ async def events(request: web.Request) -> web.StreamResponse:
             if board is None:
                 text = ": still here\n\n"
             else:
-                data = json.dumps(board_as_json(board, found.settings.zone, found.live.promised), ensure_ascii=False)
+                data = json.dumps(board_as_json(board, found.settings.zone, found.live.promised, SHOWN_LOST), ensure_ascii=False)
                 text = f"id: {found.live.edition}\nevent: board\ndata: {data}\n\n"
             async with asyncio.timeout(WRITE_DEADLINE_S):
                 await answer.write(text.encode())

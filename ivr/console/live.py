@@ -19,7 +19,7 @@ AT_MOST_EVERY_S = 0.3
 # Waits grow and callers become late without anything being reported.
 TICK_WHILE_WAITING_S = 1.0
 TICK_S = 10.0
-SHOWN_LOST = 30
+SHOWN_LOST = 30  # the newest; the rest is a number
 
 
 class TooManyWatchersError(Exception):
@@ -36,7 +36,7 @@ class LiveBoard:
         self._watchers: set[asyncio.Event] = set()
         self._closed = False
         self.latest: BoardSnapshot = board.snapshot()
-        self.promised: dict[str, str] = {}  # contact → state of its callback
+        self.promised: dict[str, str] = {}  # latest contact of a lost caller → state of his callback
         self.edition = 0  # grows with every publication
 
     async def run(self) -> None:
@@ -52,9 +52,9 @@ class LiveBoard:
     async def publish(self) -> None:
         """Now, and wake everybody who watches."""
         self.latest = self._board.snapshot()
-        contacts = [contact for lost in self.latest.lost[:SHOWN_LOST] for contact in lost.contacts]
+        latest = [lost.contact for lost in self.latest.lost[:SHOWN_LOST]]
         with contextlib.suppress(StoreError):  # the board lives without the store; /readyz tells of it
-            self.promised = await self._database.read(lambda session: promised(session, contacts))
+            self.promised = await self._database.read(lambda session: promised(session, latest)) if latest else {}
         self.edition += 1
         for event in self._watchers:
             event.set()

@@ -48,12 +48,8 @@ def _board(request: web.Request) -> dict[str, Any]:
         "service": service_standing(board.total, settings.service_level_target),
         "queue_loss": {queue.name: loss_standing(queue.figures, settings.loss_target) for queue in board.queues},
         "shown_lost": board.lost[:SHOWN_LOST],
-        "promised": {lost.contact: _promise(lost.contacts, found.live.promised) for lost in board.lost[:SHOWN_LOST]},
+        "promised": {lost.contact: found.live.promised.get(lost.contact) for lost in board.lost[:SHOWN_LOST]},
     }
-
-
-def _promise(contacts: tuple[str, ...], promised: dict[str, str]) -> str | None:
-    return next((promised[contact] for contact in reversed(contacts) if contact in promised), None)
 
 
 async def calls(request: web.Request) -> web.StreamResponse:

@@ -19,6 +19,7 @@ from support.house import ZONE, new_database
 from ivr.board_snapshot import BoardSnapshot
 from ivr.cases import Cases
 from ivr.console import openapi, texts
+from ivr.console.live import SHOWN_LOST
 from ivr.console.ports import ConsolePorts
 from ivr.console.rendering import HERE, duration, masked_keys, percent
 from ivr.console.timeline import timeline
@@ -288,9 +289,10 @@ async def test_the_stream_tells_a_change_within_a_second(tmp_path: Path) -> None
             running.show(lost(number, f"+86138001380{number:02}"))
             await asyncio.sleep(0.01)
         seen = 0
-        while len((await anext(events))["lost"]) < 39:
-            seen += 1
-        assert seen < 12
+        async with asyncio.timeout(5):
+            while (board := await anext(events))["lost_callers"] < 39:
+                seen += 1
+        assert (seen < 12, len(board["lost"])) == (True, SHOWN_LOST)
         await events.aclose()
 
 
