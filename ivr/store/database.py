@@ -82,7 +82,9 @@ class Database:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
-                return await asyncio.shield(loop.run_in_executor(pool, how, work))
+                working = loop.run_in_executor(pool, how, work)
+                working.add_done_callback(_look_at)
+                return await asyncio.shield(working)
         except TimeoutError as error:
             raise StoreError(f"the database did not answer within {timeout_s:g} s") from error
 
@@ -113,6 +115,12 @@ class Database:
     async def probe(self) -> None:
         """Can the database be written? Raises StoreError."""
         await self.write(lambda session: session.execute(text("SELECT 1")), timeout_s=3.0)
+
+
+def _look_at(working: asyncio.Future[Any]) -> None:
+    """What fails after its time-out has nobody waiting for it, and has been told already."""
+    if not working.cancelled():
+        working.exception()
 
 
 def _engine(url: str) -> Engine:
