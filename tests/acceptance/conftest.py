@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from acceptance.house import House
 from acceptance.houses import HOUSES
 from acceptance.scenes import Scene, Scenes
-from acceptance.settings_file import Setup
 from acceptance.stage import Case, Stage
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
@@ -42,11 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(item: pytest.Item) -> int:
     if "stage" in inspect.signature(getattr(item, "obj", lambda: None)).parameters:
         return 2
-    return 1 if _scene(item) else 0
+    return 1 if _scenes(item) else 0
 
 
-def _scene(item: pytest.Item) -> Scene | None:
-    found: Scene | None = getattr(getattr(item, "module", None), "SCENE", None)
+def _scenes(item: pytest.Item) -> tuple[Scene, ...]:
+    found: tuple[Scene, ...] = getattr(getattr(item, "module", None), "SCENES", ())
     return found
 
 
@@ -91,17 +89,8 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 async def scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Scenes]:
     """The scenes of the collected modules, played in the background."""
     running = Scenes(tmp_path_factory.mktemp("scenes"), prompts)
-    for scene in filter(None, map(_scene, request.session.items)):
-        running.begin(scene)
+    for item in request.session.items:
+        for scene in _scenes(item):
+            running.begin(scene)
     yield running
     await running.close()
-
-
-@pytest.fixture
-def new_house(tmp_path: Path, prompts: Path) -> Callable[..., House]:
-    """A house for one test alone: ``async with new_house(Setup(…)) as house``."""
-
-    def make(setup: Setup | None = None, name: str = "house") -> House:
-        return House(tmp_path / name, prompts, setup or Setup())
-
-    return make

@@ -6,6 +6,7 @@ noise is all that lies between the file and the ear.
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,23 @@ def likeness(heard: Samples, prompt: Samples) -> NDArray[np.float64]:
     return matched
 
 
-def was_heard(heard: Samples, prompt: Path) -> bool:
-    """Whether the whole prompt was played."""
-    found = likeness(heard, _spoken_part(load_wav(prompt)))
+async def was_heard(heard: Samples, prompt: Path, first_s: float | None = None) -> bool:
+    """Whether the prompt was played, whole or its first seconds. Calculated in a thread: others are calling meanwhile."""
+    return await asyncio.to_thread(_was_heard, heard, prompt, first_s)
+
+
+async def read_out(heard: Samples, folder: Path) -> str:
+    """The digits and letters read out, in their order, as the sound files ``number-N`` and ``letter-x`` of ``folder``."""
+    return await asyncio.to_thread(_read_out, heard, folder)
+
+
+def _was_heard(heard: Samples, prompt: Path, first_s: float | None) -> bool:
+    spoken = _spoken_part(load_wav(prompt))
+    found = likeness(heard, spoken if first_s is None else spoken[: round(first_s * RATE)])
     return bool(len(found)) and float(found.max()) > _MATCH
 
 
-def read_out(heard: Samples, folder: Path) -> str:
-    """The digits and letters read out, in their order, as the sound files ``number-N`` and ``letter-x`` of ``folder``."""
+def _read_out(heard: Samples, folder: Path) -> str:
     names: dict[str, Path] = {str(digit): folder / f"number-{digit}.wav" for digit in range(10)}
     names |= {chr(code).upper(): folder / f"letter-{chr(code)}.wav" for code in range(ord("a"), ord("z") + 1)}
     hits: list[tuple[float, int, int, str]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from acceptance.settings_file import PORTS, Phones, Setup, settings_toml
+from acceptance.settings_file import LINES, PORTS, Phones, Setup, settings_toml
 from ivr.settings import Settings
 from ivr.settings import load as load_settings
 from ivr.testbed.agents import DemoAgents, Manners
@@ -35,6 +36,8 @@ _POLL_S = 0.2
 # Far from what `make run` uses; one step is wider than any range of ports a house has.
 _FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 20
 _HEALTH_DEADLINE_S = 5.0
+_PHONES_DEADLINE_S = 60.0
+_REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
 _in_use: set[int] = set()
 
 # Ringing and talking times in s. The deaf ring for ever; the gone have no phone.
@@ -122,6 +125,17 @@ class House:
         await self.start_phones()
         await self.system.start_asterisk()
         await self.start_daemon()
+        await self._phones_are_known()
+
+    async def _phones_are_known(self) -> None:
+        """A phone that misses Asterisk's first OPTIONS, for the machine is busy, is not rung until the next."""
+        expected = sum(self.setup.team(line).size for line in LINES if self.setup.team(line).phones != "gone")
+        asterisk = self.system.asterisk
+        async with asyncio.timeout(_PHONES_DEADLINE_S):
+            while True:
+                if asterisk is None or len(_REACHABLE.findall(await asterisk.rx("pjsip show contacts"))) >= expected:
+                    return
+                await asyncio.sleep(_POLL_S)
 
     async def start_phones(self) -> None:
         for phones in sorted(self.setup.phones() - {"gone"}):
@@ -253,7 +267,7 @@ def of_call(records: list[dict[str, Any]], called: Called) -> list[dict[str, Any
     return [record for record in records if record["sip_call_id"] == called.result.call_id or (shown and record["caller"] == shown)]
 
 
-async def run_ivrd(*arguments: str, environment: dict[str, str]) -> Answer:
+async def run_ivrd(*arguments: str, environment: dict[str, str], deadline_s: float = COMMAND_DEADLINE_S) -> Answer:
     process = await asyncio.create_subprocess_exec(
         IVRD,
         *arguments,
@@ -263,11 +277,11 @@ async def run_ivrd(*arguments: str, environment: dict[str, str]) -> Answer:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        out, err = await asyncio.wait_for(process.communicate(), COMMAND_DEADLINE_S)
+        out, err = await asyncio.wait_for(process.communicate(), deadline_s)
     except TimeoutError:
         process.kill()
         await process.wait()
-        raise AssertionError(f"ivrd {' '.join(arguments)} did not end within {COMMAND_DEADLINE_S:g} s") from None
+        raise AssertionError(f"ivrd {' '.join(arguments)} did not end within {deadline_s:g} s") from None
     return Answer(process.returncode or 0, out.decode(), err.decode())
 
 

@@ -1,6 +1,6 @@
 """Plays scenes in the background: a whole story in a house of its own, whose outcome several tests look at.
 
-A test module names its scene as ``SCENE``; it begins with the session, and the module's tests wait for it.
+A test module names its scenes in ``SCENES``; they begin with the session, and the module's tests wait for it.
 """
 
 from __future__ import annotations

@@ -137,4 +137,5 @@ class Stage:
     async def _place(self, case: Case, after_s: float) -> Called:
         house = await self.house(case.house)
         await asyncio.sleep(after_s)
-        return await house.call(case.keys, **case.script)
+        # Then the greeting is being said, or the menu, for seventeen seconds.
+        return await house.call(case.keys, **{"before_keys_s": 2.5, **case.script})

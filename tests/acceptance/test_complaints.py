@@ -16,7 +16,7 @@ from acceptance.test_hang_up_anywhere import FILED, NUMBER, RECORDING, REVIEW
 AUDIBLE = 500.0  # 16-bit units; the caller's made-up voice comes in at some thousand
 SERIAL = "20261121"
 # Serial number read back and right, own number read back and right, five seconds of talk, submitted; then both readings are heard out.
-WHOLE = Case("whole", "open", f"4w6 {SERIAL}#w8 1w9 1w9t5#w2#")
+WHOLE = Case("whole", "open", f"4e{SERIAL}#e1e1et5#e#")
 
 
 async def complaint_of(call: Played) -> dict[str, Any]:
@@ -36,7 +36,7 @@ async def test_a_whole_complaint_is_stored_with_all_that_was_said(case: Case, st
     call = await stage.played(case)
     complaint = await complaint_of(call)
     shown = await call.house.complaint(complaint["number"])
-    assert shown == complaint
+    assert {key: shown[key] for key in complaint} == complaint
     assert complaint["incomplete"] is False
     assert complaint["line"] == "complaint"
     assert complaint["serial"] == SERIAL
@@ -45,13 +45,13 @@ async def test_a_whole_complaint_is_stored_with_all_that_was_said(case: Case, st
     assert call.record["line"] == "complaint"
     day = datetime.fromisoformat(complaint["filed_at"])
     assert complaint["number"].startswith(f"C{day:%Y%m%d}")
-    assert_audible(complaint, shortest=4.0, longest=6.5)
+    assert_audible(complaint, shortest=5.0, longest=9.0)
 
 
 @pytest.mark.parametrize("case", [WHOLE], ids=str)
 async def test_the_number_read_out_twice_is_the_number_stored(case: Case, stage: Stage) -> None:
     call = await stage.played(case)
-    spoken = read_out(call.heard, call.house.state / "prompts/zh/ivrd")
+    spoken = await read_out(call.heard, call.house.state / "prompts/zh/ivrd")
     # In the order of the call: the serial number read back, the caller's own number, the complaint's number twice.
     assert spoken == f"{SERIAL}{call.called.caller}{call.record['complaint']}{call.record['complaint']}"
 
@@ -59,10 +59,10 @@ async def test_the_number_read_out_twice_is_the_number_stored(case: Case, stage:
 @pytest.mark.parametrize("case", [WHOLE], ids=str)
 async def test_the_caller_hears_an_apology_first(case: Case, stage: Stage) -> None:
     call = await stage.played(case)
-    assert was_heard(call.heard, call.house.prompt("complaint-intake-apology-"))
+    assert await was_heard(call.heard, call.house.prompt("complaint-intake-apology-"))
 
 
-NO_SERIAL = Case("no-serial", "open", f"{FILED}w2h")
+NO_SERIAL = Case("no-serial", "open", f"{FILED}w4h")
 
 
 @pytest.mark.parametrize("case", [NO_SERIAL], ids=str)
@@ -74,7 +74,7 @@ async def test_the_serial_number_can_be_skipped(case: Case, stage: Stage) -> Non
     assert complaint["contact_number"] == masked(call.called.caller)
 
 
-WRONG_SERIAL_FIRST = Case("serial-entered-again", "open", "4w7 87654321#w3 2w2 12345678#w3 1w2 1w9t4#w2#w2h")
+WRONG_SERIAL_FIRST = Case("serial-entered-again", "open", "4e87654321#e2e12345678#e1e1et4#e#w4h")
 
 
 @pytest.mark.parametrize("case", [WRONG_SERIAL_FIRST], ids=str)
@@ -83,7 +83,7 @@ async def test_a_serial_number_said_wrong_is_entered_again(case: Case, stage: St
     assert complaint["serial"] == "12345678"
 
 
-OTHER_NUMBER = Case("other-number", "open", f"{NUMBER}w2 2w2 13900005678#w9 1w9t4#w2#w2h")
+OTHER_NUMBER = Case("other-number", "open", f"{NUMBER}e2e13900005678#e1et4#e#w4h")
 
 
 @pytest.mark.parametrize("case", [OTHER_NUMBER], ids=str)
@@ -92,11 +92,11 @@ async def test_another_number_can_be_left_to_call_back(case: Case, stage: Stage)
     complaint = await complaint_of(call)
     assert complaint["contact_number"] == "+86139****5678"
     assert complaint["caller"] == masked(call.called.caller)
-    assert "13900005678" in read_out(call.heard, call.house.state / "prompts/zh/ivrd")
+    assert "13900005678" in await read_out(call.heard, call.house.state / "prompts/zh/ivrd")
 
 
 # Two recordings that can be told apart by their length: three seconds, listened to, and then six.
-AGAIN = Case("recorded-again", "open", f"{RECORDING}w9t3#w2 1w6 2w9t6#w2#w2h")
+AGAIN = Case("recorded-again", "open", f"{RECORDING}et3#e1e2et6#e#w4h")
 
 
 @pytest.mark.parametrize("case", [AGAIN], ids=str)
@@ -105,11 +105,11 @@ async def test_a_recording_can_be_listened_to_and_done_again(case: Case, stage: 
     complaint = await complaint_of(call)
     steps = [node.removeprefix("complaint_intake.") for node in call.nodes]
     assert steps[-8:] == ["what_happened", "review", "listen", "review", "what_happened", "review", "file", "tell_number"]
-    assert_audible(complaint, shortest=5.0, longest=7.5)
+    assert_audible(complaint, shortest=6.0, longest=10.0)
     first = [file for file in Path(complaint["recording"]).parent.glob(f"{call.record['id']}-*.wav") if str(file) != complaint["recording"]]
     assert len(first) == 1
     heard_back = load_wav(first[0])
-    assert was_heard(call.heard, first[0]), f"the caller didn't hear his {len(heard_back) / 8000:.1f} s again"
+    assert await was_heard(call.heard, first[0]), f"the caller didn't hear his {len(heard_back) / 8000:.1f} s again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ class Half:
 
 
 HALF = [
-    Case("after-the-serial", "open", "4w7 12345678#w3h", expect=Half("12345678", None)),
-    Case("after-the-number", "open", "4w7 12345678#w3 1w2 1w3h", expect=Half("12345678", None)),
-    Case("while-recording", "open", f"{RECORDING}w9t4h", expect=Half(None, (2.0, 6.0))),
-    Case("in-review", "open", f"{REVIEW}w3h", expect=Half(None, (2.5, 6.0))),
-    Case("while-listening", "open", f"{REVIEW}w2 1w2h", expect=Half(None, (2.5, 6.0))),
-    Case("while-the-number-is-read-out", "open", f"{FILED}w6h", expect=Half(None, (2.5, 6.0), incomplete=False)),
+    Case("after-the-serial", "open", "4e12345678#eh", expect=Half("12345678", None)),
+    Case("after-the-number", "open", "4e12345678#e1e1w3h", expect=Half("12345678", None)),
+    Case("while-recording", "open", f"{RECORDING}et4h", expect=Half(None, (3.0, 8.0))),
+    Case("in-review", "open", f"{REVIEW}eh", expect=Half(None, (4.0, 8.0))),
+    Case("while-listening", "open", f"{REVIEW}e1w2h", expect=Half(None, (4.0, 8.0))),
+    Case("while-the-number-is-read-out", "open", f"{FILED}w6h", expect=Half(None, (4.0, 8.0), incomplete=False)),
 ]
 
 
@@ -146,7 +146,7 @@ async def test_half_a_complaint_is_filed_once_and_marked(case: Case, stage: Stag
 
 NOTHING_SAID = [
     Case("in-the-apology", "open", "4w3h"),
-    Case("before-the-serial", "open", "4w9h"),
+    Case("before-the-serial", "open", "4eh"),
     Case("while-the-beep-is-awaited", "open", f"{RECORDING}w4h"),
 ]
 
@@ -163,7 +163,7 @@ WITHHELD = Case(
     "withheld",
     "open",
     # His number is asked for, as nothing is known.
-    "4w7#w3 13900009876#w9 1w9t4#w2#w2h",
+    "4e#e13900009876#e1et4#e#w4h",
     script={"from_header": '"Anonymous" <sip:anonymous@anonymous.invalid>'},
 )
 
@@ -178,7 +178,7 @@ async def test_a_withheld_caller_is_asked_for_a_number(case: Case, stage: Stage)
     assert complaint["contact_number"] == "+86139****9876"
 
 
-THEN_TALKS = Case("then-talks", "open", f"{FILED}w20 1w15h")
+THEN_TALKS = Case("then-talks", "open", f"{FILED}e1w15h")
 
 
 @pytest.mark.parametrize("case", [THEN_TALKS], ids=str)
@@ -200,11 +200,12 @@ async def test_who_never_presses_a_key_still_has_a_complaint_with_a_number(case:
     assert call.record["outcome"] == "self_served"
     assert call.nodes[-1] == "complaint_goodbye"
     assert (complaint["serial"], complaint["recording"], complaint["incomplete"]) == (None, None, False)
-    assert was_heard(call.heard, call.house.prompt("complaint-intake-serial-no-input-"))
-    assert read_out(call.heard, call.house.state / "prompts/zh/ivrd").endswith(2 * complaint["number"])
+    assert await was_heard(call.heard, call.house.prompt("complaint-intake-serial-no-input-"))
+    spoken = await read_out(call.heard, call.house.state / "prompts/zh/ivrd")
+    assert spoken.endswith(2 * complaint["number"])
 
 
-WRONG_KEYS = Case("wrong-keys", "open", "4w7 12#w5 *1#w5 3#w2 7w5 8w5 9w9t4#w2 5w3 6w3 7w3h")
+WRONG_KEYS = Case("wrong-keys", "open", "4e12#e*1#e3#e7e8e9et4#e5e6e7w4h")
 
 
 @pytest.mark.parametrize("case", [WRONG_KEYS], ids=str)
@@ -214,7 +215,7 @@ async def test_wrong_keys_lead_on_through_the_complaint(case: Case, stage: Stage
     keys = {step["node"].removeprefix("complaint_intake."): step["keys"] for step in call.record["path"]}
     assert (keys["serial"], keys["number_check"], keys["review"]) == ("12 *1 3", "7 8 9", "5 6 7")
     assert (complaint["serial"], complaint["incomplete"]) == (None, False)
-    assert was_heard(call.heard, call.house.prompt("complaint-intake-serial-wrong-key-"))
+    assert await was_heard(call.heard, call.house.prompt("complaint-intake-serial-wrong-key-"))
 
 
 def assert_audible(complaint: dict[str, Any], shortest: float, longest: float) -> None:

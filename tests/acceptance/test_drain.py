@@ -18,16 +18,16 @@ from acceptance.house import Called, House, of_call, until
 from acceptance.scenes import Scenes
 from acceptance.settings_file import Setup, Team
 
-GRACE_S = 8.0
+GRACE_S = 12.0
 TERM_AT = 10.0
 SETUP = Setup({"hr": Team("brisk", 4), "complaint": Team("brisk", 4)}, environment={"IVRD_SHUTDOWN__GRACE_S": f"{GRACE_S:g}"})
 # All are in the menu when the signal comes, 10 s after the first call began.
 CALLS = {
-    "chooses in the grace": (2.0, "w9 1w45"),
-    "hangs up in the grace": (2.0, "w11h"),
+    "chooses in the grace": (2.0, "w7.5 1w45"),
+    "hangs up in the grace": (2.0, "w9.5h"),
     "stays in the menu": (2.0, "w60"),
     "calls in the grace": (TERM_AT + 2.0, ""),
-    "calls when it is gone": (TERM_AT + GRACE_S + 4.0, "w3h"),
+    "calls when it is gone": (TERM_AT + GRACE_S + 4.0, "w2h"),
 }
 
 
@@ -54,7 +54,7 @@ async def drained(folder: Path, prompts: Path) -> AsyncIterator[Drained]:
 
         async def play(who: str, at_s: float, keys: str) -> None:
             await asyncio.sleep(at_s)
-            played.called[who] = await house.call(keys)
+            played.called[who] = await house.call(keys, before_keys_s=2.5)
 
         calls = [asyncio.create_task(play(who, *call)) for who, call in CALLS.items()]
         await asyncio.sleep(TERM_AT)
@@ -71,7 +71,7 @@ async def drained(folder: Path, prompts: Path) -> AsyncIterator[Drained]:
         yield played
 
 
-SCENE = drained
+SCENES = (drained,)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -104,7 +104,7 @@ async def test_who_stays_longer_is_handed_to_the_fallback(drain: Drained) -> Non
     nodes = [step["node"] for step in record["path"]]
     assert nodes[:3] == ["greeting", "menu", "fallback"]
     assert record["outcome"] == "answered"
-    assert was_heard(drain.called["stays in the menu"].result.heard.samples, drain.house.prompt("fallback-apology"))
+    assert await was_heard(drain.called["stays in the menu"].result.heard.samples, drain.house.prompt("fallback-apology"))
 
 
 @pytest.mark.parametrize(("who", "outcome"), [("calls in the grace", "answered"), ("calls when it is gone", "abandoned_ivr")])

@@ -5,39 +5,42 @@ The places are derived from the flows themselves, so that a new node without a c
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from acceptance.stage import Case, Stage
 from ivr.assembly import flow_book
 from ivr.settings import load as load_settings
 
-# A blank in the keys is a second. Prompts are cut short by a key, but for the complaint's number.
-# The apology; no serial number.
-NUMBER = "4w7#"
+# ``e`` hears a prompt to its end, where the system waits for an answer; a prompt that is to be hung up in is cut into by ``w``.
+# No serial number.
+NUMBER = "4e#"
 # The caller's own number is right.
-RECORDING = f"{NUMBER}w2 1"
-# The prompt takes 8.3 s, then comes the tone; four seconds of talk.
-REVIEW = f"{RECORDING}w9t4#"
-FILED = f"{REVIEW}w2#"
-# The number, twice, takes some 18 s.
-THEN_WHAT = f"{FILED}w20 "
+RECORDING = f"{NUMBER}e1"
+# Four seconds of talk after the tone.
+REVIEW = f"{RECORDING}et4#"
+FILED = f"{REVIEW}e#"
+# The number, twice, and the question what next.
+THEN_WHAT = f"{FILED}e"
 
 BEFORE_ANY_QUEUE = "abandoned_ivr"
 RINGING = "abandoned_ring"
 REFUSED, OUT_OF_HOURS, MESSAGE_LEFT, FILED_HIMSELF = "rejected_capacity", "after_hours", "voicemail", "self_served"
+PROMISED = "callback_accepted"
 
 
-def case(node: str, house: str, keys: str, outcome: str, after_s: float = 0.0) -> Case:
-    return Case(node, house, f"{keys}h", expect=outcome, after_s=after_s, script={"before_keys_s": 1.0})
+def case(node: str, house: str, keys: str, outcome: str, after_s: float = 0.0, **script: Any) -> Case:
+    return Case(node, house, f"{keys}h", expect=outcome, after_s=after_s, script=script)
 
 
 CASES = [
-    case("greeting", "open", "w0.5", BEFORE_ANY_QUEUE),
-    case("menu", "open", "w6", BEFORE_ANY_QUEUE),
+    case("greeting", "open", "", BEFORE_ANY_QUEUE, before_keys_s=1.5),
+    case("menu", "open", "w5", BEFORE_ANY_QUEUE),
     case("hr_connect", "open", "1w2", BEFORE_ANY_QUEUE),
-    case("course_menu", "open", "2w3", BEFORE_ANY_QUEUE),
-    case("course_on_campus_connect", "open", "2w1 1w2", BEFORE_ANY_QUEUE),
-    case("course_off_campus_connect", "open", "2w1 2w2", BEFORE_ANY_QUEUE),
+    case("course_menu", "open", "2e", BEFORE_ANY_QUEUE),
+    case("course_on_campus_connect", "open", "2e1w2", BEFORE_ANY_QUEUE),
+    case("course_off_campus_connect", "open", "2e2w2", BEFORE_ANY_QUEUE),
     case("product_connect", "open", "3w2", BEFORE_ANY_QUEUE),
     case("operator_connect", "open", "0w2", BEFORE_ANY_QUEUE),
     # The prompt takes 4 s, and the phones of these two ring 4 s before they are picked up.
@@ -45,31 +48,35 @@ CASES = [
     case("operator_queue", "open", "0w6", RINGING),
     # One phone that nobody picks up; later the course's queue is empty again, see test_queues.
     case("hr_queue", "unanswered", "1w20", RINGING, after_s=0.1),
-    case("course_queue", "unanswered", "2w1 1w9", RINGING, after_s=40.0),
+    case("course_queue", "unanswered", "2e1w7", RINGING, after_s=45.0),
     case("complaint_intake.apology", "open", "4w3", BEFORE_ANY_QUEUE),
-    case("complaint_intake.serial", "open", "4w8", BEFORE_ANY_QUEUE),
-    case("complaint_intake.serial_check", "open", "4w7 1234#w2", BEFORE_ANY_QUEUE),
-    case("complaint_intake.number_check", "open", f"{NUMBER}w3", BEFORE_ANY_QUEUE),
-    case("complaint_intake.number_other", "open", f"{NUMBER}w2 2w3", BEFORE_ANY_QUEUE),
+    case("complaint_intake.serial", "open", "4e", BEFORE_ANY_QUEUE),
+    case("complaint_intake.serial_check", "open", "4e1234#e", BEFORE_ANY_QUEUE),
+    case("complaint_intake.number_check", "open", f"{NUMBER}e", BEFORE_ANY_QUEUE),
+    case("complaint_intake.number_other", "open", f"{NUMBER}e2e", BEFORE_ANY_QUEUE),
     case("complaint_intake.what_happened", "open", f"{RECORDING}w4", BEFORE_ANY_QUEUE),
-    # The prompt and the tone, 9 s, then 5 s of silence are no recording; asked again for 8 s.
-    case("complaint_intake.what_happened_again", "open", f"{RECORDING}w18", BEFORE_ANY_QUEUE),
-    case("complaint_intake.review", "open", f"{REVIEW}w3", BEFORE_ANY_QUEUE),
-    case("complaint_intake.listen", "open", f"{REVIEW}w2 1w2", BEFORE_ANY_QUEUE),
+    # Five seconds of silence after the tone are no recording; asked again for 8 s.
+    case("complaint_intake.what_happened_again", "open", f"{RECORDING}ew7", BEFORE_ANY_QUEUE),
+    case("complaint_intake.review", "open", f"{REVIEW}e", BEFORE_ANY_QUEUE),
+    case("complaint_intake.listen", "open", f"{REVIEW}e1w2", BEFORE_ANY_QUEUE),
     case("complaint_intake.tell_number", "open", f"{FILED}w6", FILED_HIMSELF),
     case("complaint_intake.then_what", "open", THEN_WHAT, FILED_HIMSELF),
-    case("complaint_goodbye", "open", f"{THEN_WHAT}2w3", FILED_HIMSELF),
+    case("complaint_goodbye", "open", f"{THEN_WHAT}2w2", FILED_HIMSELF),
     case("complaint_connect", "open", f"{THEN_WHAT}1w2", FILED_HIMSELF),
     case("complaint_queue", "open", f"{THEN_WHAT}1w6.5", FILED_HIMSELF),
     case("closed_until", "closed", "1w2", OUT_OF_HOURS),
     case("closed_for_now", "closed", "3w1", OUT_OF_HOURS),
-    # No phone can be reached: 4 s to the queue, then 7 s.
-    case("all_busy", "unanswered", "3w7", REFUSED),
-    # Here nothing has been said yet: the prompt until 16 s, the tone, 4 s of silence, the prompt again for 6.5 s.
-    case("message.speak", "unanswered", "3w13", REFUSED),
-    case("message.speak_again", "unanswered", "3w23", REFUSED),
-    case("message.thanks", "closed", "3w8t4#w2", MESSAGE_LEFT),
-    case("goodbye", "closed", "3w8t4#w6", MESSAGE_LEFT),
+    case("offer", "closed", "3e", OUT_OF_HOURS),
+    case("callback_promised", "closed", "3e1w2", PROMISED),
+    case("callback_refused", "closed", "3e1w2", OUT_OF_HOURS, from_header="<sip:anonymous@anonymous.invalid>"),
+    # No phone can be reached: 4 s to the queue, then 3 s.
+    case("all_busy", "unanswered", "3w5", REFUSED),
+    # Nothing has been said yet: the prompt, the tone, 4 s of silence, the prompt again for 6.5 s.
+    case("message.speak", "unanswered", "3e2w2", REFUSED),
+    case("message.speak_again", "unanswered", "3e2ew5", REFUSED),
+    case("message.thanks", "closed", "3e2et4#w2", MESSAGE_LEFT),
+    # The thanks take 4.6 s, the goodbye 2.4 s.
+    case("goodbye", "closed", "3e2et4#w5.6", MESSAGE_LEFT),
 ]
 # Both need a database that refuses; see test_disk_and_database.
 ELSEWHERE = {"complaint_intake.not_stored", "message.not_kept"}

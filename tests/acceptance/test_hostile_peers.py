@@ -24,7 +24,7 @@ from acceptance.settings_file import Setup, Team
 HALF_OPEN, DRIPPING = 150, 30
 SETUP = Setup({"hr": Team("brisk", 6), "complaint": Team("brisk", 4)})
 # The whole complaint of test_complaints: serial number, own number, five seconds of talk, the number heard twice.
-COMPLAINT = "4w6 20261121#w8 1w9 1w9t5#w2#w20 2"
+COMPLAINT = "4e20261121#e1e1et5#e#e2"
 # What Asterisk says first, but for the token, which strangers don't know.
 ENVIRONMENT = (
     "agi_network: yes\nagi_network_script: call\nagi_request: agi://127.0.0.1/call\nagi_channel: PJSIP/trunk-00000666\n"
@@ -65,12 +65,12 @@ class Siege:
 async def besieged(folder: Path, prompts: Path) -> AsyncIterator[Siege]:
     async with House(folder, prompts, SETUP) as house:
         played = Siege(house)
-        complaint = asyncio.create_task(house.call(COMPLAINT))
+        complaint = asyncio.create_task(house.call(COMPLAINT, before_keys_s=2.5))
         await asyncio.sleep(6.0)
         attacks = [scan(house), hold_half_open(played), *(drip(house) for _ in range(DRIPPING)), shout(played)]
         tasks = [asyncio.create_task(attack) for attack in attacks]
         await asyncio.sleep(2.0)
-        calls = [asyncio.create_task(later(number * 3.0, lambda: house.call("1"))) for number in range(5)]
+        calls = [asyncio.create_task(later(number * 3.0, lambda: house.call("1", before_keys_s=2.5))) for number in range(5)]
         played.ready = await house.readiness()
         played.meanwhile = list(await asyncio.gather(*calls))
         played.complaint = await complaint
@@ -80,7 +80,7 @@ async def besieged(folder: Path, prompts: Path) -> AsyncIterator[Siege]:
         yield played
 
 
-SCENE = besieged
+SCENES = (besieged,)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -175,7 +175,7 @@ async def test_the_running_call_went_on_undisturbed(siege: Siege) -> None:
     record = await siege.house.record(siege.complaint)
     assert record["outcome"] == "self_served"
     assert record["served_by"] == "flow"
-    spoken = read_out(siege.complaint.result.heard.samples, siege.house.state / "prompts/zh/ivrd")
+    spoken = await read_out(siege.complaint.result.heard.samples, siege.house.state / "prompts/zh/ivrd")
     assert spoken == f"20261121{siege.complaint.caller}{record['complaint']}{record['complaint']}"
 
 

@@ -20,9 +20,9 @@ from acceptance.settings_file import Setup, Team
 # Product: 4 s to the queue, the phone rings 4 s, then a talk until the caller hangs up. HR: a talk of 2 s, 4.5 s after the key.
 SETUP = Setup({"hr": Team("brisk", 6), "product": Team("chatty", 8)})
 CALLS = {
-    "talks through the cut": "3w18h",  # cut at 12 s, in his talk
-    "is rung through the cut": "3w26h",  # begins at 5 s: in the queue at 10.5 s, answered at 14.5 s
-    "hangs up in the menu meanwhile": "w7h",
+    "talks through the cut": "3w18h",  # answered at 10.5 s, cut at 14 s
+    "is rung through the cut": "3w26h",  # begins at 5.5 s: in the queue at 12 s, answered at 16 s
+    "hangs up in the menu meanwhile": "w7h",  # begins at 8 s
 }
 
 
@@ -39,7 +39,7 @@ class Broken:
 
 async def play(broken: Broken, who: str, at_s: float, keys: str) -> None:
     await asyncio.sleep(at_s)
-    broken.called[who] = await broken.house.call(keys)
+    broken.called[who] = await broken.house.call(keys, before_keys_s=2.5)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -60,9 +60,9 @@ async def proxied(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> As
 async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, TcpProxy]) -> None:
     house, proxy = proxied
     broken = Broken(house)
-    at_s = {"talks through the cut": 0.0, "is rung through the cut": 5.0, "hangs up in the menu meanwhile": 8.0}
+    at_s = {"talks through the cut": 0.0, "is rung through the cut": 5.5, "hangs up in the menu meanwhile": 8.0}
     calls = [asyncio.create_task(play(broken, who, at_s[who], keys)) for who, keys in CALLS.items()]
-    await asyncio.sleep(12.0)
+    await asyncio.sleep(14.0)
     connections = proxy.connections
     proxy.cut()
     await until(lambda: proxy.connections > connections, 10)
@@ -70,7 +70,7 @@ async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, 
     talk = await broken.record("talks through the cut")
     (visit,) = talk["visits"]
     assert (talk["outcome"], visit["ended_by"]) == ("answered", "caller")
-    assert abs(visit["talk"] - 11.0) < 2.0  # from the answer at 9 s to his hang-up at 20 s
+    assert abs(visit["talk"] - 10.3) < 2.0  # from the answer at 10.5 s to his hang-up at 20.8 s
     rung = await broken.record("is rung through the cut")
     (visit,) = rung["visits"]
     assert (rung["outcome"], visit["queue"], visit["ended_by"]) == ("answered", "product", "caller")
@@ -82,8 +82,8 @@ async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, 
 
 async def test_a_hang_up_that_nobody_saw_closes_the_record_when_the_link_is_back(proxied: tuple[House, TcpProxy]) -> None:
     house, proxy = proxied
-    call = asyncio.create_task(house.call("3w14h"))
-    await asyncio.sleep(12.0)  # in his talk
+    call = asyncio.create_task(house.call("3w14h", before_keys_s=2.5))
+    await asyncio.sleep(14.0)  # in his talk
     proxy.stall()
     called = await call
     await asyncio.sleep(2.0)
@@ -113,8 +113,8 @@ async def test_a_session_kicked_by_the_administrator_comes_back(proxied: tuple[H
     house, proxy = proxied
     asterisk = house.system.asterisk
     assert asterisk is not None
-    call = asyncio.create_task(house.call("3w14h"))
-    await asyncio.sleep(12.0)
+    call = asyncio.create_task(house.call("3w14h", before_keys_s=2.5))
+    await asyncio.sleep(13.0)
     connections = proxy.connections
     shown = await asterisk.rx("manager show connected")
     (session,) = re.findall(r"^\s*ivrd\s+\S+\s+\d+\s+\d+\s+(\d+)", shown, re.MULTILINE)
@@ -123,7 +123,7 @@ async def test_a_session_kicked_by_the_administrator_comes_back(proxied: tuple[H
     record = await house.record(await call)
     (visit,) = record["visits"]
     assert (record["outcome"], visit["ended_by"], visit["uncertain"]) == ("answered", "caller", False)
-    assert abs(visit["talk"] - 7.0) < 2.0
+    assert abs(visit["talk"] - 6.3) < 2.0
 
 
 async def test_asterisk_killed_and_started_again_under_the_daemon(proxied: tuple[House, TcpProxy]) -> None:
@@ -132,8 +132,8 @@ async def test_asterisk_killed_and_started_again_under_the_daemon(proxied: tuple
     assert asterisk is not None
     ids = {who: f"{uuid.uuid4()}@127.0.0.1" for who in ("menu", "talk")}
     calls = [
-        asyncio.create_task(house.call("w60", call_id=ids["menu"])),
-        asyncio.create_task(house.call("3w60", call_id=ids["talk"])),
+        asyncio.create_task(house.call("w60", call_id=ids["menu"], before_keys_s=2.5)),
+        asyncio.create_task(house.call("3w60", call_id=ids["talk"], before_keys_s=2.5)),
     ]
     await asyncio.sleep(13.0)
     asterisk.kill()
@@ -144,7 +144,7 @@ async def test_asterisk_killed_and_started_again_under_the_daemon(proxied: tuple
     await asyncio.sleep(2.0)
     assert house.daemon.running
     await house.system.start_asterisk()
-    called = await house.call("1")
+    called = await house.call("1", before_keys_s=2.5)
     record = await house.record(called)
     assert (record["outcome"], record["served_by"]) == ("answered", "flow")
     # The link may still wait for its next try; then the snapshot closes what ran.

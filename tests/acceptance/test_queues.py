@@ -7,16 +7,15 @@ import pytest
 from acceptance.hearing import was_heard
 from acceptance.stage import Case, Stage
 
-# All are busy: 7 s; the message's prompt 4.5 s and the tone.
-MESSAGE = "w14t4#"
-# Four seconds to the queue.
+# All are busy, and what we offer; a message, after the tone.
+MESSAGE = "e2et4#"
 NOBODY_THERE = [
-    Case("product", "unanswered", f"3w4{MESSAGE}", expect="product"),
-    Case("operator", "unanswered", f"0w4{MESSAGE}", expect="product"),
+    Case("product", "unanswered", f"3{MESSAGE}", expect="product"),
+    Case("operator", "unanswered", f"0{MESSAGE}", expect="product"),
 ]
 # One phone, which rings; the first caller waits 14 s in the course's queue, which takes one at a time.
-FIRST = Case("first", "unanswered", f"2w1 1w19{MESSAGE}", after_s=1.0)
-SECOND = Case("second", "unanswered", f"2w1 1w5{MESSAGE}", after_s=6.0)
+FIRST = Case("first", "unanswered", f"2e1{MESSAGE}", after_s=1.0)
+SECOND = Case("second", "unanswered", f"2e1{MESSAGE}", after_s=8.0)
 # One phone of HR's rings for the caller of test_hang_up_anywhere, who hangs up after 21 s.
 BEHIND = Case("behind", "unanswered", "1w9h", after_s=5.0)
 
@@ -28,7 +27,7 @@ async def test_where_no_phone_can_be_reached_a_message_is_taken(case: Case, stag
     assert (visit["queue"], visit["outcome"], visit["agent"]) == (case.expect, "join_empty", None)
     assert call.nodes[-1] == "goodbye"
     assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
-    assert was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
+    assert await was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
 
 
 @pytest.mark.parametrize("case", [FIRST], ids=str)
@@ -38,7 +37,7 @@ async def test_who_waits_in_vain_is_offered_a_message(case: Case, stage: Stage) 
     assert (visit["queue"], visit["outcome"], visit["ended_by"]) == ("course", "flow_timeout", None)
     assert 13.0 <= visit["wait"] <= 16.0
     assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
-    assert was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
+    assert await was_heard(call.heard, call.house.prompt("hotline-all-busy-"))
 
 
 @pytest.mark.parametrize("case", [SECOND], ids=str)
@@ -55,7 +54,7 @@ async def test_who_hangs_up_behind_somebody_else_has_only_waited(case: Case, sta
     call = await stage.played(case)
     visit = call.visit
     assert (visit["queue"], visit["outcome"], visit["ring"]) == ("hr", "abandoned_wait", None)
-    assert 3.0 <= visit["wait"] <= 7.0
+    assert 2.0 <= visit["wait"] <= 7.0
     assert call.record["outcome"] == "abandoned_queue"
     assert call.record["abandoned_at_node"] is None
 
