@@ -109,7 +109,11 @@ install_for_tests() {
         as_root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
         install_packages postgresql
     fi
-    command -v chromium >/dev/null 2>&1 || install_packages chromium
+    browser=
+    command -v chromium >/dev/null 2>&1 || browser="$browser chromium"
+    # Playwright drives it by a node of its own, which is linked to this and doesn't bring it.
+    ls /usr/lib/*/libatomic.so.1 /lib/*/libatomic.so.1 >/dev/null 2>&1 || browser="$browser libatomic1"
+    [ -z "$browser" ] || install_packages $browser
 }
 
 # ---------------------------------------------------------------------------------------------------- environment
