@@ -82,6 +82,7 @@ async def supervised(folder: Path, prompts: Path) -> AsyncIterator[Desk]:
 
 
 SCENE = supervised
+SCENES = (SCENE,)
 
 
 async def log_in_for_the_first_time(desk: Desk) -> None:
