@@ -31,8 +31,8 @@ demo-traffic: setup ## real calls to the running system keep coming: RATE=10 a m
 setup-test:
 	@docker/setup.sh test
 
-test: setup-test ## unit, golden, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
-	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/property tests/contract
+test: setup-test ## unit, golden, service, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
+	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/service tests/property tests/contract
 	$(VENV)/python -m pytest tests/acceptance
 
 check: setup ## ruff, mypy --strict, import rules, lock file
