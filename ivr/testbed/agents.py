@@ -45,7 +45,7 @@ class DemoAgents:
         check_free([NeededPort("UDP", _ADDRESS, port, "the demo agents' phones")])
         script, log = _written(folder, manners or Manners())
         command = ["sipp", "-sf", str(script), "-i", _ADDRESS, "-p", str(port), "-mi", _ADDRESS, "-nostdin"]
-        command += sipp_ports(_ADDRESS, port)
+        command += sipp_ports(_ADDRESS, port, streams=True)
         # The screen is drawn once an hour: its log would otherwise grow for ever.
         command += ["-f", "3600"]
         try:

@@ -42,15 +42,17 @@ def free_udp_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def sipp_ports(address: str, begin_at: int) -> list[str]:
+def sipp_ports(address: str, begin_at: int, *, streams: bool = False) -> list[str]:
     """Arguments that give a SIPp ports nobody has: two for media, used or not, and one it takes commands on.
 
     Without them it takes its defaults, 6000 and 8888 and the next ones, and finds room for about fifty of its kind.
-    The media ports are the first free ones of 6000–8799, looked for from ``begin_at`` (any number) on: below the range
-    the kernel gives away, below Asterisk's, and beside SIP's.
+    The media ports are the first free ones of 6000-8799, looked for from ``begin_at`` (any number) on: below the range
+    the kernel gives away, below Asterisk's, and beside SIP's. One that plays ``streams`` takes more from there upwards,
+    two for each call it is in: it gets room of its own, in 2000-4999.
     """
-    for turn in range(SIPP_PLACES):
-        port = 6000 + 4 * ((begin_at + turn) % SIPP_PLACES)
+    first, apart, places = (2000, 100, 30) if streams else (6000, 4, SIPP_PLACES)
+    for turn in range(places):
+        port = first + apart * ((begin_at + turn) % places)
         with contextlib.ExitStack() as probes:
             try:
                 for bound in (port, port + 2):
@@ -59,7 +61,7 @@ def sipp_ports(address: str, begin_at: int) -> list[str]:
             except OSError:
                 continue
         return ["-mp", str(port), "-cp", str(free_udp_port(address))]
-    raise TestbedError(f"no media ports are free for SIPp on {address}: 6000 to 8799 are all taken.")
+    raise TestbedError(f"no media ports are free for SIPp on {address}: {first} to {first + apart * places - 1} are all taken.")
 
 
 def _family(address: str) -> socket.AddressFamily:
