@@ -157,6 +157,9 @@ def _joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
     visit = contact.open_visit
     if visit and visit.queue == fact.queue and visit.joined_at == fact.at:
         return
+    if visit and visit.queue == fact.queue and visit.uncertain and abs(visit.joined_at - fact.at) <= SAME_MOMENT:
+        visit.joined_at, visit.uncertain = fact.at, False  # a snapshot saw him before his entry was told
+        return
     contact.visits.append(Visit(fact.queue, fact.at))
 
 

@@ -138,6 +138,13 @@ def test_one_caller_twice_in_one_queue_makes_two_visits() -> None:
     assert [visit.outcome for visit in contact.visits] == [VisitOutcome.FLOW_TIMEOUT, VisitOutcome.ABANDONED_WAIT]
 
 
+def test_an_entry_told_after_the_snapshot_that_saw_him_is_the_same_entry() -> None:
+    seen = a.CallerWaiting(at(10.4), C, CALL, "hr", 1, 1.0)
+    contact = contact_of(seen, JOIN, RANG, GONE)
+    (visit,) = contact.visits
+    assert (visit.joined_at, visit.uncertain, visit.outcome) == (at(10), False, VisitOutcome.ABANDONED_RING)
+
+
 def test_hanging_up_in_the_flow_names_the_node() -> None:
     contact = contact_of(s.NodeEntered(at(1), C, "greeting"), s.NodeEntered(at(3), C, "menu"), s.CallerHungUpInFlow(at(4), C))
     assert (contact.outcome, contact.path[-1].node) == (ContactOutcome.ABANDONED_IVR, "menu")
