@@ -14,7 +14,8 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,10 @@ _HEALTH_DEADLINE_S = 5.0
 _PHONES_DEADLINE_S = 60.0
 _REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
 _in_use: set[int] = set()
+# Two houses are opened at a time, and nobody calls meanwhile: what a start costs would make callers late.
+_opening = asyncio.Semaphore(2)
+_to_open: set[House] = set()
+_all_open = asyncio.Event()
 
 # Ringing and talking times in s. The deaf ring for ever; the gone have no phone.
 MANNERS: dict[Phones, Manners] = {
@@ -65,7 +70,7 @@ class Called:
     result: CallResult
 
 
-@dataclass
+@dataclass(eq=False)
 class House:
     """``async with House(folder, prompts, setup) as house:`` starts all of it; ``open`` alone prepares and starts nothing."""
 
@@ -81,13 +86,27 @@ class House:
     # ------------------------------------------------------------------------------------------------ its parts
 
     async def __aenter__(self) -> House:
-        try:
+        async with self.opening():
             await self.open()
             await self.start()
+        return self
+
+    @asynccontextmanager
+    async def opening(self) -> AsyncIterator[None]:
+        """Within it the house is opened and started: as one of few at a time, and at the end all are open."""
+        _to_open.add(self)
+        _all_open.clear()
+        try:
+            async with _opening:
+                yield
         except BaseException:
             await self.close()
             raise
-        return self
+        finally:
+            _to_open.discard(self)
+            if not _to_open:
+                _all_open.set()
+        await _all_open.wait()
 
     async def __aexit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         await self.close()
@@ -237,12 +256,18 @@ class House:
 
     async def record(self, called: Called, *, deadline_s: float = RECORD_DEADLINE_S) -> dict[str, Any]:
         """The one record of this call, once it has an end. Fails when there is none within the deadline, or more than one."""
+        found = of_call(await self.records_with(called, deadline_s), called)
+        assert len(found) == 1, f"one call left {len(found)} records: {found}"
+        return found[0]
+
+    async def records_with(self, called: Called, deadline_s: float = RECORD_DEADLINE_S) -> list[dict[str, Any]]:
+        """Every service record, once this call has one with an end."""
         deadline = asyncio.get_running_loop().time() + deadline_s
         while True:
-            found = of_call(await self.records(), called)
+            records = await self.records()
+            found = of_call(records, called)
             if found and all(record["ended_at"] for record in found):
-                assert len(found) == 1, f"one call left {len(found)} records: {found}"
-                return found[0]
+                return records
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"no finished record of the call from {called.caller}: {found}\n{self.log()[-3000:]}")
             await asyncio.sleep(_POLL_S)

@@ -18,7 +18,6 @@ from ivr.testbed.keys import parse_keys
 
 # Between two calls of one house: that many INVITEs a second is no test of ours, the benchmark is.
 _APART_S = 0.25
-_SETTLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A call that is over and the one record it left."""
+    """A call that is over, the one record it left, and the complaints."""
 
     called: Called
     record: dict[str, Any]
+    complaints: list[dict[str, Any]]
     house: House
 
     @property
@@ -73,7 +73,7 @@ class Stage:
     def __post_init__(self) -> None:
         self._houses: dict[str, asyncio.Task[House]] = {}
         self._calls: dict[Case, asyncio.Task[Called]] = {}
-        self._records: dict[str, tuple[float, list[dict[str, Any]]]] = {}
+        self._records: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}  # and the complaints, read after them
         self._reading: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def begin(self) -> None:
@@ -102,23 +102,21 @@ class Stage:
     async def played(self, case: Case) -> Played:
         """The call and its record. Fails where the call left no record, or more than one."""
         called, house = await self.called(case), await self.house(case.house)
-        ended = asyncio.get_running_loop().time()
-        records = await self._records_since(case.house, house, called, ended)
+        records = await self._records_of(case.house, house, called)
         assert len(records) == 1, f"one call left {len(records)} records: {records}"
-        return Played(called, records[0], house)
+        record = records[0]
+        complaints = [complaint for complaint in self._records[case.house][1] if complaint["contact"] == record["id"]]
+        return Played(called, record, complaints, house)
 
-    async def _records_since(self, name: str, house: House, called: Called, ended: float) -> list[dict[str, Any]]:
-        """From the last reading where that has the call's end; reading costs a process each time."""
+    async def _records_of(self, name: str, house: House, called: Called) -> list[dict[str, Any]]:
+        """From the last reading where that has the call's end; reading costs two processes each time."""
         async with self._reading[name]:
-            _, known = self._records.get(name, (0.0, []))
-            found = of_call(known, called)
+            found = of_call(self._records.get(name, ([], []))[0], called)
             if found and all(record["ended_at"] for record in found):
                 return found
-            await house.record(called)
-            await asyncio.sleep(_SETTLE_S if not known else 0.0)  # a second record of it would come now
-            fresh = await house.records()
-            self._records[name] = (ended, fresh)
-            return of_call(fresh, called)
+            records = await house.records_with(called)
+            self._records[name] = records, await house.complaints()
+            return of_call(records, called)
 
     async def close(self) -> None:
         for call in self._calls.values():

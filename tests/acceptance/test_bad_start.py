@@ -139,7 +139,7 @@ class Started:
 
 @asynccontextmanager
 async def bad_starts(folder: Path, prompts: Path) -> AsyncIterator[Started]:
-    few = asyncio.Semaphore(2)  # a start costs a processor two seconds, and others call meanwhile
+    few = asyncio.Semaphore(1)  # a start costs a processor two seconds, and others call meanwhile
 
     async def start(house: House, bad: Bad) -> Answer:
         environment, place = dict(house.environment), folder / bad.name

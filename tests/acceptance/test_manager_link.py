@@ -6,6 +6,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,15 @@ async def play(broken: Broken, who: str, at_s: float, keys: str) -> None:
 async def proxied(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[tuple[House, TcpProxy]]:
     """A house whose daemon reaches the manager through a proxy."""
     house = House(tmp_path_factory.mktemp("proxied"), prompts, SETUP)
-    await house.open()
-    async with TcpProxy(house.ami_port) as proxy:
-        try:
+    async with AsyncExitStack() as parts:
+        async with house.opening():
+            await house.open()
+            proxy = await parts.enter_async_context(TcpProxy(house.ami_port))
             house.system.environment["IVRD_AMI__PORT"] = str(proxy.port - house.offset)
             house.system.environment["IVRD_AMI__PING_INTERVAL_S"] = "2"
             await house.start()
-            yield house, proxy
-        finally:
-            await house.close()
+        parts.push_async_callback(house.close)
+        yield house, proxy
 
 
 async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, TcpProxy]) -> None:

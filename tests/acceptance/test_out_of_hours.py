@@ -79,8 +79,8 @@ COMPLAINT = Case("complaint", "closed", f"{FILED}e2")
 @pytest.mark.parametrize("case", [COMPLAINT], ids=str)
 async def test_complaints_are_taken_out_of_hours(case: Case, stage: Stage) -> None:
     call = await stage.played(case)
-    complaint = await call.house.complaint(call.record["complaint"])
-    assert (complaint["contact"], complaint["incomplete"]) == (call.record["id"], False)
+    (complaint,) = call.complaints
+    assert (complaint["number"], complaint["incomplete"]) == (call.record["complaint"], False)
     assert rms(load_wav(Path(complaint["recording"]))) > AUDIBLE
     assert call.record["outcome"] == "self_served"
     assert await was_heard(call.heard, call.house.prompt("complaint-intake-tell-number-"))
