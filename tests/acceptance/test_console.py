@@ -81,7 +81,6 @@ async def supervised(folder: Path, prompts: Path) -> AsyncIterator[Desk]:
             await browser.close()
 
 
-SCENE = supervised
 SCENES = (SCENE,)
 
 

@@ -72,7 +72,7 @@ async def what_leaves(folder: Path, prompts: Path) -> AsyncIterator[Left]:
             yield left
 
 
-SCENE = what_leaves
+SCENES = (what_leaves,)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
