@@ -81,7 +81,7 @@ async def supervised(folder: Path, prompts: Path) -> AsyncIterator[Desk]:
             await browser.close()
 
 
-SCENES = (SCENE,)
+SCENES = (supervised,)
 
 
 async def log_in_for_the_first_time(desk: Desk) -> None:
