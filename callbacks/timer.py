@@ -122,6 +122,8 @@ class CallbackTimer:
                     return
                 if not self._again:
                     return
+        except asyncio.CancelledError:
+            return  # the scheduler is being shut down; let through, APScheduler would log it as a fault of the job
         finally:
             self._ticking = False
             self._last_tick = self._monotonic()

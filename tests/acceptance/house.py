@@ -35,7 +35,7 @@ COMMAND_DEADLINE_S = 30.0
 RECORD_DEADLINE_S = 12.0
 _POLL_S = 0.2
 # Far from what `make run` uses; one step is wider than any range of ports a house has.
-_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 20
+_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 50
 _HEALTH_DEADLINE_S = 5.0
 _PHONES_DEADLINE_S = 60.0
 _REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
