@@ -35,7 +35,7 @@ COMMAND_DEADLINE_S = 30.0
 RECORD_DEADLINE_S = 12.0
 _POLL_S = 0.2
 # Far from what `make run` uses; one step is wider than any range of ports a house has.
-_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 50
+_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 30
 _HEALTH_DEADLINE_S = 5.0
 _PHONES_DEADLINE_S = 60.0
 _REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
@@ -123,7 +123,7 @@ class House:
             shutil.copytree(self.prompts, self.state / "prompts", copy_function=_link_or_copy)
         for number in range(_OFFSETS):
             # Another suite on this machine begins elsewhere.
-            self.offset = _FIRST_OFFSET + (number + os.getpid()) % _OFFSETS * _OFFSET_STEP
+            self.offset = _FIRST_OFFSET + (os.getpid() % 20 + number) * _OFFSET_STEP
             if self.offset in _in_use:
                 continue
             self.environment = {**_environment(config, self.state, self.offset), **self.setup.environment}

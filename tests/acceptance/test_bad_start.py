@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from callflows.loader import SHIPPED_FLOWS
 
 # Asterisk is waited for: whoever starts both at once needs no order.
 LONGEST_START_S = 45.0
+FREE_FROM = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,12 @@ def wrong_secret(environment: dict[str, str], folder: Path) -> None:
 def nobody_at_the_manager(environment: dict[str, str], folder: Path) -> None:
     own_state(environment, folder)
     free_ports(environment)
-    environment["IVRD_AMI__PORT"] = str(free_port() - int(environment["PORT_OFFSET"]))
+    environment["IVRD_AMI__PORT"] = free_port(environment)
 
 
 def console_port_taken(environment: dict[str, str], folder: Path) -> None:
     own_state(environment, folder)
-    environment["IVRD_AGI__PORT"] = str(free_port() - int(environment["PORT_OFFSET"]))
+    environment["IVRD_AGI__PORT"] = free_port(environment)
 
 
 def own_state(environment: dict[str, str], folder: Path) -> None:
@@ -102,12 +104,15 @@ def own_state(environment: dict[str, str], folder: Path) -> None:
 def free_ports(environment: dict[str, str]) -> None:
     """The house's own daemon has the others."""
     for name in ("IVRD_AGI__PORT", "IVRD_CONSOLE__PORT"):
-        environment[name] = str(free_port() - int(environment["PORT_OFFSET"]))
+        environment[name] = free_port(environment)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def free_port(environment: dict[str, str]) -> str:
+    """One above all of a house, without the offset that is added to it."""
+    for port in range(FREE_FROM, FREE_FROM + 1000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + int(environment["PORT_OFFSET"]))):
+            return str(port)
+    raise AssertionError("a thousand ports are taken")
 
 
 BAD = [
