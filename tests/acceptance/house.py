@@ -34,8 +34,9 @@ IVRD = str(Path(sys.executable).with_name("ivrd"))
 COMMAND_DEADLINE_S = 30.0
 RECORD_DEADLINE_S = 12.0
 _POLL_S = 0.2
-# Far from what `make run` uses; one step is wider than any range of ports a house has.
-_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 400, 30
+# Far from what `make run` uses, and below the ports the kernel gives to whoever connects: a daemon that is down for a while
+# must find its own free. Only the RTP ranges overlap; Asterisk looks for free ones in them.
+_FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 100, 43
 _HEALTH_DEADLINE_S = 5.0
 _PHONES_DEADLINE_S = 60.0
 _REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
@@ -123,7 +124,7 @@ class House:
             shutil.copytree(self.prompts, self.state / "prompts", copy_function=_link_or_copy)
         for number in range(_OFFSETS):
             # Another suite on this machine begins elsewhere.
-            self.offset = _FIRST_OFFSET + (os.getpid() % 20 + number) * _OFFSET_STEP
+            self.offset = _FIRST_OFFSET + (os.getpid() + number) % _OFFSETS * _OFFSET_STEP
             if self.offset in _in_use:
                 continue
             self.environment = {**_environment(config, self.state, self.offset), **self.setup.environment}
