@@ -104,7 +104,7 @@ async def log_in_for_the_first_time(desk: Desk) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(scenes: Scenes) -> Desk:
-    found: Desk = await scenes.outcome(SCENE)
+    found: Desk = await scenes.outcome(supervised)
     await found.go("/")
     await expect(found.page.get_by_role("heading", name="Queues")).to_be_visible()
     return found
