@@ -6,6 +6,7 @@ import pytest
 
 from acceptance.hearing import was_heard
 from acceptance.stage import Case, Stage
+from acceptance.test_hang_up_anywhere import CASES as HANG_UPS
 
 # All are busy, and what we offer; a message, after the tone.
 MESSAGE = "e2et4#"
@@ -16,7 +17,8 @@ NOBODY_THERE = [
 # One phone, which rings; the first caller waits 14 s in the course's queue, which takes one at a time.
 FIRST = Case("first", "unanswered", f"2e1{MESSAGE}", after_s=1.0)
 SECOND = Case("second", "unanswered", f"2e1{MESSAGE}", after_s=8.0)
-# One phone of HR's rings for the caller of test_hang_up_anywhere, who hangs up after 21 s.
+# HR's one phone rings for the caller in front, who hangs up after 21 s.
+IN_FRONT = next(case for case in HANG_UPS if case.name == "hr_queue")
 BEHIND = Case("behind", "unanswered", "1w9h", after_s=5.0)
 
 
@@ -49,9 +51,10 @@ async def test_a_full_queue_takes_nobody_in_and_offers_a_message(case: Case, sta
     assert (call.record["outcome"], call.record["message"]) == ("voicemail", True)
 
 
-@pytest.mark.parametrize("case", [BEHIND], ids=str)
-async def test_who_hangs_up_behind_somebody_else_has_only_waited(case: Case, stage: Stage) -> None:
+@pytest.mark.parametrize(("case", "in_front"), [(BEHIND, IN_FRONT)], ids=str)
+async def test_who_hangs_up_behind_somebody_else_has_only_waited(case: Case, in_front: Case, stage: Stage) -> None:
     call = await stage.played(case)
+    assert call.record["started_at"] > (await stage.played(in_front)).record["started_at"]
     visit = call.visit
     assert (visit["queue"], visit["outcome"], visit["ring"]) == ("hr", "abandoned_wait", None)
     assert 2.0 <= visit["wait"] <= 7.0
