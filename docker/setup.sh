@@ -228,7 +228,7 @@ build_rootfs() {
     free=$(df -Pk "$parent" | awk 'NR == 2 { print $4 }')
     [ "$free" -ge 1500000 ] || fail "$parent has $((free / 1024)) MB free; the Asterisk root file system needs 1500 MB."
     mirror=${DEBIAN_MIRROR:-$(own_mirror)}
-    mirror=${mirror:-http://deb.debian.org/debian}
+    [ -n "$mirror" ] || fail "this machine's apt sources name no Debian mirror; give one as DEBIAN_MIRROR=URL."
     mirror=${mirror%/}
     # Behind a proxy apt knows of, debootstrap's wget needs to be told.
     if [ -z "${http_proxy:-}" ] && command -v apt-config >/dev/null 2>&1; then
