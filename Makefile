@@ -33,8 +33,7 @@ setup-test:
 
 test: setup-test ## unit, golden, service, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
 	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/service tests/property tests/contract
-	@# Calls are played in real time, dozens at once. What fails is tried again alone, once: a fault fails then too.
-	$(VENV)/python -m pytest tests/acceptance || $(VENV)/python -m pytest tests/acceptance --last-failed
+	$(VENV)/python -m pytest tests/acceptance
 
 check: setup ## ruff, mypy --strict, import rules, lock file
 	$(VENV)/ruff check .

@@ -6,6 +6,7 @@ For the tests of this folder and ``stage``; built on ``ivr.testbed``, which star
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -39,7 +40,8 @@ _POLL_S = 0.2
 _FIRST_OFFSET, _OFFSET_STEP, _OFFSETS = 20_000, 100, 43
 _HEALTH_DEADLINE_S = 5.0
 _PHONES_DEADLINE_S = 60.0
-_REACHABLE = re.compile(r"^\s*Contact:\s.*\sAvail\s", re.MULTILINE)
+_ASK_AGAIN_S = 2.0
+_CONTACT = re.compile(r"^\s*Contact:\s+(?P<phone>[^/\s]+)/\S+\s+\S+\s+(?P<status>\S+)", re.MULTILINE)
 _in_use: set[int] = set()
 # Two houses are opened at a time, and nobody calls meanwhile: what a start costs would make callers late.
 _opening = asyncio.Semaphore(2)
@@ -148,13 +150,20 @@ class House:
         await self._phones_are_known()
 
     async def _phones_are_known(self) -> None:
-        """A phone that misses Asterisk's first OPTIONS, for the machine is busy, is not rung until the next."""
+        """A phone that misses Asterisk's first OPTIONS, for the machine is busy, would not be rung until the next, 15 s later."""
         expected = sum(self.setup.team(line).size for line in LINES if self.setup.team(line).phones != "gone")
         asterisk = self.system.asterisk
+        if asterisk is None:
+            return
         async with asyncio.timeout(_PHONES_DEADLINE_S):
-            while True:
-                if asterisk is None or len(_REACHABLE.findall(await asterisk.rx("pjsip show contacts"))) >= expected:
+            for attempt in itertools.count():
+                status = {found["phone"]: found["status"] for found in _CONTACT.finditer(await asterisk.rx("pjsip show contacts"))}
+                missing = [phone for phone, status in status.items() if status != "Avail"]
+                if len(status) - len(missing) >= expected:
                     return
+                if attempt % round(_ASK_AGAIN_S / _POLL_S) == 0:
+                    for phone in missing:
+                        await asterisk.rx(f"pjsip qualify {phone}")
                 await asyncio.sleep(_POLL_S)
 
     async def start_phones(self) -> None:

@@ -16,7 +16,7 @@ from acceptance.house import Called, House, of_call
 from acceptance.settings_file import Setup
 from ivr.testbed.keys import parse_keys
 
-# Between two calls of one house: that many INVITEs a second is no test of ours, the benchmark is.
+# Between two calls, whatever their houses: a caller's start stops all others for a moment, and they would press their keys late.
 _APART_S = 0.25
 
 
@@ -78,16 +78,13 @@ class Stage:
 
     def begin(self) -> None:
         """Open every house that a collected test needs and place all their calls."""
-        by_house: dict[str, list[Case]] = defaultdict(list)
-        for case in dict.fromkeys(self.cases):
-            by_house[case.house].append(case)
-        for name, cases in by_house.items():
+        for name in dict.fromkeys(case.house for case in self.cases):
             self._houses[name] = asyncio.create_task(self._open(name), name=f"house {name}")
-            # The longest first: all are over at about the same time.
-            longest = sorted(cases, key=lambda case: -parse_keys(case.keys).seconds - case.script.get("wait_s", 0.0))
-            for number, case in enumerate(longest):
-                call = self._place(case, number * _APART_S if not case.after_s else case.after_s)
-                self._calls[case] = asyncio.create_task(call, name=f"call {case.name}")
+        # The longest first: all are over at about the same time.
+        longest = sorted(dict.fromkeys(self.cases), key=lambda case: -parse_keys(case.keys).seconds - case.script.get("wait_s", 0.0))
+        for number, case in enumerate(longest):
+            call = self._place(case, case.after_s or number * _APART_S)
+            self._calls[case] = asyncio.create_task(call, name=f"call {case.name}")
 
     async def house(self, name: str) -> House:
         return await asyncio.shield(self._houses[name])

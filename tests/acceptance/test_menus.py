@@ -83,9 +83,9 @@ async def test_every_branch_of_the_menus_leads_to_its_queue_and_is_served(case: 
     assert call.record["answered_at"] < call.record["ended_at"]
 
 
-async def test_star_speaks_english_from_there_on(stage: Stage) -> None:
-    english = next(case for case in BRANCHES if "english" in case.name)
-    call = await stage.played(english)
+@pytest.mark.parametrize("case", [case for case in BRANCHES if "english" in case.name], ids=str)
+async def test_star_speaks_english_from_there_on(case: Case, stage: Stage) -> None:
+    call = await stage.played(case)
     assert call.record["language"] == "en"
     assert await was_heard(call.heard, call.house.prompt("hotline-hr-connect-", "en"))
     assert not await was_heard(call.heard, call.house.prompt("hotline-hr-connect-", "zh"))
