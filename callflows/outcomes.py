@@ -38,8 +38,12 @@ class NothingRecorded:
 
 
 class HoursState(StrEnum):
-    OPEN = "open"
+    """In the order of precedence: an emergency hides a holiday, a holiday the weekly hours."""
+
+    EMERGENCY = "emergency"
+    HOLIDAY = "holiday"  # a public holiday, or a date closed in the file
     CLOSED = "closed"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class QueueEnd(StrEnum):
     TIMEOUT = "timeout"
     FULL = "full"
     EMPTY = "empty"  # nobody reachable, at entry or later
+    CLOSED = "closed"  # closing time came while he waited
     KEY = "key"
     FAILED = "failed"
 
@@ -64,6 +69,67 @@ class QueueEnd(StrEnum):
 @dataclass(frozen=True, slots=True)
 class QueueLeft:
     end: QueueEnd
+
+
+class DialEnd(StrEnum):
+    """Why a caller came back from a telephone (DIALSTATUS of Asterisk, in our words)."""
+
+    SERVED = "served"  # they talked, and the other side hung up
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class DialLeft:
+    end: DialEnd
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOutlook:
+    """What awaits who joins now. ``position`` is his own, 1 = next. The wait is an interval in s, None where we can't tell well enough."""
+
+    position: int
+    shortest_s: float | None
+    longest_s: float | None
+    staffed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerKnown:
+    """``facts`` become variables of the call: ``customer_*`` names, plain text. ``priority`` is for the queue, 0 = like everybody."""
+
+    facts: tuple[tuple[str, str], ...]
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerUnknown:
+    """Never called before, or withheld, or the look-up failed: the flow goes on without."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswered:
+    """The values that the settings let this webhook set."""
+
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFailed:
+    """Too late, refused, or not asked at all since it failed before (circuit breaker)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinAccepted:
+    """``who`` owns the PIN."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinRefused:
+    """Wrong, or too many wrong ones before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +165,14 @@ Outcome = (
     | NothingRecorded
     | Hours
     | QueueLeft
+    | DialLeft
+    | QueueOutlook
+    | CustomerKnown
+    | CustomerUnknown
+    | WebhookAnswered
+    | WebhookFailed
+    | PinAccepted
+    | PinRefused
     | ComplaintFiled
     | MessageTaken
     | NotStored

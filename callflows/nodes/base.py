@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -90,6 +90,19 @@ class CallState:
         return words.speech(place, self.variables, self.language)
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The longest that a caller can be at a node before he leaves it by one exit: seconds, prompts heard, times he was asked."""
+
+    seconds: float = 0.0
+    prompts: int = 0
+    asked: int = 0
+
+
+# How long words take to say, s; of the languages the slower one.
+Saying = Callable[[Words], float]
+
+
 class Node(BaseModel):
     """One step of a flow. ``kind`` is the key that names it in the file."""
 
@@ -97,6 +110,8 @@ class Node(BaseModel):
     kind: ClassVar[str]
     # Does the walk leave the daemon here? Such a node yields that one effect and nothing before it.
     hands_over: ClassVar[bool] = False
+    # What a caller gets here, if it is one of the four things that every call must come to.
+    gives: ClassVar[Literal["human", "message", "callback", "goodbye"] | None] = None
 
     def steps(self, call: CallState, place: str) -> Steps:
         """Yield effects, be sent their outcomes, return the name of the exit taken."""
@@ -105,6 +120,11 @@ class Node(BaseModel):
     def exits(self) -> Mapping[str, str]:
         """Exit name → node name. Empty for a node that ends the flow."""
         raise NotImplementedError
+
+    def stays(self, saying: Saying) -> Mapping[str, Stay]:
+        """Exit name → the worst case of leaving by it; for the linter. A node that says and asks nothing takes no time."""
+        heard = sum(saying(words) for words in self.words().values())
+        return dict.fromkeys(self.exits(), Stay(heard, len(self.words())))
 
     def words(self) -> Mapping[str, Words]:
         """Slot → what is said there, the main words under ""; for the linter and the prompt library."""

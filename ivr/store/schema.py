@@ -233,3 +233,77 @@ class AuditRow(Base):
     actor: Mapped[str] = mapped_column(String(64))
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(150))
+
+
+class FlowVersionRow(Base):
+    """The call flows as they were published. ``id`` names their exact contents; at most one is in service, and one more on trial."""
+
+    __tablename__ = "flow_versions"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    sources: Mapped[dict[str, str]] = mapped_column(JSON)  # file name → text
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    published_by: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(Text)
+
+
+class FlowServiceRow(Base):
+    """Which flows new calls get, step by step: the newest row counts. With a trial, ``share`` (0 to 1) of callers get ``trial``."""
+
+    __tablename__ = "flow_service"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(32), ForeignKey("flow_versions.id"))
+    trial: Mapped[str | None] = mapped_column(String(32), ForeignKey("flow_versions.id"))
+    share: Mapped[float]
+    reason: Mapped[str] = mapped_column(Text)
+
+
+class HoursOverrideRow(Base):
+    """Somebody opened, closed or declared an emergency, until a time. The newest that holds and isn't withdrawn counts."""
+
+    __tablename__ = "hours_overrides"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    line: Mapped[str | None] = mapped_column(String(32))  # None: every line
+    state: Mapped[str] = mapped_column(String(12))  # open, closed, emergency
+    begins_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    set_by: Mapped[str] = mapped_column(String(64))
+    set_from: Mapped[str] = mapped_column(String(12))  # phone, console, command
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawn_by: Mapped[str | None] = mapped_column(String(64))
+
+
+class RatingRow(Base):
+    """What a caller thought of how he was served (R50); no rating: the survey was offered and not answered."""
+
+    __tablename__ = "ratings"
+    contact: Mapped[str] = mapped_column(String(150), primary_key=True)
+    question: Mapped[str] = mapped_column(String(48), primary_key=True)
+    line: Mapped[str | None] = mapped_column(String(32))
+    queue: Mapped[str | None] = mapped_column(String(32))
+    agent: Mapped[str | None] = mapped_column(String(64))
+    offered_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    rating: Mapped[int | None] = mapped_column(Integer)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RememberedChoiceRow(Base):
+    """What a caller chose last, found by the index of his number."""
+
+    __tablename__ = "remembered_choices"
+    caller_index: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SupervisorPinRow(Base):
+    """A supervisor's PIN for the telephone, hashed."""
+
+    __tablename__ = "supervisor_pins"
+    user: Mapped[str] = mapped_column(String(64), ForeignKey("users.name"), primary_key=True)
+    pin_hash: Mapped[str] = mapped_column(String(255))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
