@@ -61,6 +61,7 @@ class Walk:
         self._frames = list(position.frames)
         self.call = CallState(position.language, dict(position.variables))
         self.hung_up = False
+        self.left: tuple[str, str, str] | None = None  # flow, node and exit by which the present node was come to
 
     @classmethod
     def begin(cls, book: FlowBook, flow: str, language: str, variables: dict[str, str] | None = None) -> Walk:
@@ -121,7 +122,9 @@ class Walk:
     def _go(self, exits: Any, taken: str) -> None:
         if taken not in exits:
             raise FlowStuckError(f"{self.node!r} has no exit {taken!r}")
-        self._frames[-1].node = exits[taken]
+        frame = self._frames[-1]
+        self.left = (frame.flow, frame.node, taken)
+        frame.node = exits[taken]
 
     def _enter_hang_up_node(self) -> bool:
         """Once: to the ``on_hang_up`` node of the innermost flow that has one, so that a half-told complaint is still filed."""
