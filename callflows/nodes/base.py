@@ -112,6 +112,8 @@ class Node(BaseModel):
     hands_over: ClassVar[bool] = False
     # What a caller gets here, if it is one of the four things that every call must come to.
     gives: ClassVar[Literal["human", "message", "callback", "goodbye"] | None] = None
+    # Where the caller is asked: the exits taken by one who presses nothing, or nothing right. The others are his own choice.
+    not_chosen: ClassVar[frozenset[str]] = frozenset({"no_input", "wrong_key", "nothing", "refused"})
 
     def steps(self, call: CallState, place: str) -> Steps:
         """Yield effects, be sent their outcomes, return the name of the exit taken."""
@@ -131,5 +133,13 @@ class Node(BaseModel):
         return {}
 
     def assigns(self) -> set[str]:
-        """Variables that this node sets."""
+        """Variables that this node sets; ``customer_*`` stands for all that begin so, ``*`` for any."""
         return set()
+
+    def reads(self) -> set[str]:
+        """Variables that this node needs, apart from those that its words read out; for the linter."""
+        return set()
+
+    def names(self) -> Mapping[Literal["queue", "line", "hours", "phone", "webhook"], str]:
+        """What this node names of the settings; for the linter."""
+        return {}
