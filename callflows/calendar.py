@@ -1,34 +1,78 @@
-"""When a line is staffed: weekly hours, Chinese public holidays and make-up working days 调休, overridden by the file (R3).
+"""When a line is staffed: weekly hours, Chinese public holidays and make-up working days 调休, overridden by the file (R3). Pure.
 
-Pure, read from ``config/calendar.yaml``. Order: a date written in the file > public holiday > weekly hours; default closed.
+Order: a date written in the file, then public holiday, then make-up day, then weekly hours; what nothing opens is closed. Overrides
+set by people come on top, in ``line_hours``. ``calendar_file`` reads ``config/calendar.yaml``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from pathlib import Path
-from typing import Annotated
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-import chinese_calendar
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from callflows.outcomes import Hours, HoursState
+from callflows.public_holidays import NOTICE_DUE, SATURDAY, Day, DayKind, Notice, day_of, disagreements, known
+from callflows.wall_clock import instants
 
 DAYS_LOOKED_AHEAD = 30  # for "we open again at": the longest Chinese holiday is 9 days
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class CalendarError(Exception):
-    """The calendar file can't be used; the message is one sentence a line, with file and what is wrong."""
+    """The calendar file can't be used; the message is one sentence a line, with file, line and what is wrong."""
+
+
+class Why(StrEnum):
+    """What decided a state."""
+
+    WEEKLY = "weekly"
+    MAKE_UP_DAY = "make_up_day"
+    PUBLIC_HOLIDAY = "public_holiday"
+    DATE = "date"  # written in the file
+    OVERRIDE = "override"  # set by somebody, until a time
+    ALWAYS = "always"  # the demo's calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A line's state at a moment and what decided it. ``holiday`` is a key of ``HOLIDAYS`` or "", ``note`` an override's reason and who
+    set it; ``provisional`` where a State Council notice that isn't known might still change it."""
+
+    state: HoursState
+    why: Why
+    holiday: str = ""
+    note: str = ""
+    provisional: bool = False
+
+
+class StaffedHours(Protocol):
+    """A calendar, as sessions and the simulator ask it. ``at`` is any aware time; answers are in ``zone``."""
+
+    def is_open(self, at: datetime, zone: ZoneInfo) -> bool: ...
+    def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None: ...
+    def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours: ...
+
+
+class WallHours(Protocol):
+    """A calendar, as schedules are made of it: ``edges`` are the times of a day's clock at which ``standing`` can change."""
+
+    def standing(self, at: datetime, zone: ZoneInfo) -> Standing: ...
+    def edges(self, day: date) -> Sequence[time]: ...
 
 
 def _clock(value: object) -> object:
-    # YAML 1.2 leaves 08:00 a text, as wanted; 24:00 is how people write the end of a day.
-    if isinstance(value, str):
-        return time.max if value == "24:00" else time.fromisoformat(value)
-    return value
+    # YAML 1.2 leaves 08:00 a text, as wanted; a number would be taken for seconds. 24:00 is how people write the end of a day.
+    if isinstance(value, time):
+        return value
+    try:
+        return time.max if value == "24:00" else time.fromisoformat(str(value) if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(f"{str(value)[:20]!r} is no time of day: write it like 08:00, in quotes") from None
 
 
 Clock = Annotated[time, BeforeValidator(_clock)]
@@ -43,6 +87,8 @@ class Span(BaseModel):
 
     @model_validator(mode="after")
     def _forward(self) -> Span:
+        if self.start.tzinfo or self.end.tzinfo:
+            raise ValueError("the hours are in the hotline's time zone: write 08:00, without an offset")
         if self.start >= self.end:
             raise ValueError("'from' must be before 'to'; hours past midnight are two spans")
         return self
@@ -50,42 +96,131 @@ class Span(BaseModel):
     def holds(self, moment: time) -> bool:
         return self.start <= moment < self.end or (self.end == time.max and self.start <= moment)
 
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{'24:00' if self.end == time.max else f'{self.end:%H:%M}'}"
+
+
+DATE_WORDS = ("closed", "half_day", "weekdays", "weekends")
+
+
+def _date_plan(value: object) -> object:
+    if isinstance(value, str) and value not in DATE_WORDS:
+        raise ValueError(f"{value[:20]!r} is no plan for a date: write {', '.join(DATE_WORDS)}, or its hours; [] is closed")
+    return value
+
+
+DateWord = Literal["closed", "half_day", "weekdays", "weekends"]
+DatePlan = Annotated[
+    Annotated[tuple[Span, ...], Tag("hours")] | Annotated[DateWord, Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "hours"),
+    BeforeValidator(_date_plan),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """A day's hours, in order, and what they come from. On a ``holiday`` the time outside of them is holiday, else closed."""
+
+    spans: tuple[Span, ...]
+    why: Why
+    is_holiday: bool = False
+    holiday: str = ""
+    provisional: bool = False
+
 
 class Calendar(BaseModel):
-    """One line's hours. ``dates`` win over everything: an empty list is a closed day."""
+    """One set of hours, shared by the lines that name it.
+
+    ``weekdays`` and ``weekends`` are the week, a day's own name (``saturday``) goes before them; make-up days go by ``make_up_days``,
+    else like weekdays. ``dates`` win over everything: hours of that date, or closed, half_day, weekdays, weekends.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     weekdays: tuple[Span, ...] = ()
     weekends: tuple[Span, ...] = ()
+    monday: tuple[Span, ...] | None = None
+    tuesday: tuple[Span, ...] | None = None
+    wednesday: tuple[Span, ...] | None = None
+    thursday: tuple[Span, ...] | None = None
+    friday: tuple[Span, ...] | None = None
+    saturday: tuple[Span, ...] | None = None
+    sunday: tuple[Span, ...] | None = None
     public_holidays: tuple[Span, ...] = ()
+    make_up_days: tuple[Span, ...] | None = None
+    half_day: tuple[Span, ...] = ()
     chinese_holidays: bool = True
-    dates: Mapping[date, tuple[Span, ...]] = Field(default_factory=dict)
+    dates: Mapping[date, DatePlan] = Field(default_factory=dict)
+    notices: Mapping[int, Notice] = Field(default_factory=dict)
 
-    def spans(self, day: date) -> tuple[Span, ...]:
-        if day in self.dates:
-            return self.dates[day]
-        kind = day_kind(day) if self.chinese_holidays else _by_weekday(day)
-        return {"workday": self.weekdays, "weekend": self.weekends, "holiday": self.public_holidays}[kind]
+    @model_validator(mode="after")
+    def _sensible(self) -> Calendar:
+        for name, value in self:
+            if name != "dates" and isinstance(value, tuple):
+                _named_apart(name, value)
+        for day, plan in self.dates.items():
+            if isinstance(plan, tuple):
+                _named_apart(f"dates.{day}", plan)
+            if plan == "half_day" and not self.half_day:
+                raise ValueError(f"dates.{day} is a half_day, and the calendar doesn't say what that is: give half_day its hours")
+        return self
+
+    def plan(self, day: date) -> DayPlan:
+        """The whole day's hours."""
+        found = day_of(day, self.notices) if self.chinese_holidays else Day(_kind_by_weekday(day))
+        off = found.kind is DayKind.HOLIDAY
+        match self.dates.get(day):
+            case "weekdays":
+                return DayPlan(_ordered(self.weekdays), Why.DATE)
+            case "weekends":
+                return DayPlan(_ordered(self.weekends), Why.DATE)
+            case "half_day":
+                return DayPlan(_ordered(self.half_day), Why.DATE, off, found.holiday)
+            case "closed" | ():
+                return DayPlan((), Why.DATE, True, found.holiday if off else "")
+            case tuple() as spans:
+                return DayPlan(_ordered(spans), Why.DATE, off, found.holiday)
+        if off:
+            return DayPlan(_ordered(self.public_holidays), Why.PUBLIC_HOLIDAY, True, found.holiday, found.provisional)
+        if found.kind is DayKind.MAKE_UP_DAY:
+            hours = self.weekdays if self.make_up_days is None else self.make_up_days
+            return DayPlan(_ordered(hours), Why.MAKE_UP_DAY, False, found.holiday, found.provisional)
+        own: tuple[Span, ...] | None = getattr(self, WEEK[day.weekday()])
+        general = self.weekends if found.kind is DayKind.WEEKEND else self.weekdays
+        return DayPlan(_ordered(general if own is None else own), Why.WEEKLY, provisional=found.provisional)
+
+    def standing(self, at: datetime, zone: ZoneInfo) -> Standing:
+        local = at.astimezone(zone)
+        plan = self.plan(local.date())
+        if any(span.holds(local.time()) for span in plan.spans):
+            state = HoursState.OPEN
+        else:
+            state = HoursState.HOLIDAY if plan.is_holiday else HoursState.CLOSED
+        return Standing(state, plan.why, plan.holiday, provisional=plan.provisional)
+
+    def edges(self, day: date) -> Sequence[time]:
+        return [edge for span in self.plan(day).spans for edge in (span.start, span.end)]
 
     def is_open(self, at: datetime, zone: ZoneInfo) -> bool:
-        local = at.astimezone(zone)
-        return any(span.holds(local.time()) for span in self.spans(local.date()))
+        return self.standing(at, zone).state is HoursState.OPEN
 
     def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         """The next opening after ``at``, in ``zone``; None when there is none within a month."""
-        local = at.astimezone(zone)
-        for ahead in range(DAYS_LOOKED_AHEAD + 1):
-            day = local.date() + timedelta(days=ahead)
-            for span in sorted(self.spans(day), key=lambda span: span.start):
-                opening = datetime.combine(day, span.start, zone)
-                if opening > local:
-                    return opening
-        return None
+        return next_opening(lambda moment: self.standing(moment, zone).state, self, at, zone)
+
+    def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours:
+        state = self.standing(at, zone).state
+        return Hours(state) if state is HoursState.OPEN else Hours(state, self.opens_at(at, zone))
 
 
 @dataclass(frozen=True, slots=True)
 class AlwaysOpen:
     """The demo's calendar: staffed round the clock, so that a newcomer is served whenever he calls."""
+
+    def standing(self, at: datetime, zone: ZoneInfo) -> Standing:
+        return Standing(HoursState.OPEN, Why.ALWAYS)
+
+    def edges(self, day: date) -> Sequence[time]:
+        return ()
 
     def is_open(self, at: datetime, zone: ZoneInfo) -> bool:
         return True
@@ -93,45 +228,65 @@ class AlwaysOpen:
     def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None:
         return None
 
-
-def _by_weekday(day: date) -> str:
-    return "weekend" if day.weekday() >= 5 else "workday"
-
-
-def day_kind(day: date) -> str:
-    """``workday``, ``weekend`` or ``holiday`` by the State Council's notice; by the weekday where a year has none yet."""
-    try:
-        if chinese_calendar.is_workday(day):
-            return "workday"
-        _, holiday = chinese_calendar.get_holiday_detail(day)
-    except NotImplementedError:  # the year's notice is not published, or not in the library yet
-        return _by_weekday(day)
-    return "holiday" if holiday else "weekend"
+    def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours:
+        return Hours(HoursState.OPEN)
 
 
-def load_calendars(path: Path) -> dict[str, Calendar]:
-    """Name → calendar from a YAML file. Raises CalendarError."""
-    try:
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalendarError(f"{path}: the calendar can't be read: {error}") from error
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CalendarError(f"{path}:{line}: this is not YAML: {error.problem}") from error
-    except (YAMLError, ValueError) as error:
-        raise CalendarError(f"{path}: this is not YAML: {error}") from error
-    if not isinstance(document, dict) or not document:
-        raise CalendarError(f"{path}: a calendar file is a table of names and hours")
-    calendars: dict[str, Calendar] = {}
-    problems: list[str] = []
-    for name, body in document.items():
-        try:
-            calendars[str(name)] = Calendar.model_validate(body)
-        except ValidationError as error:
-            problems += [
-                f"{path}: {name}.{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors()
-            ]
-    if problems:
-        raise CalendarError("\n".join(problems))
-    return calendars
+def moments(calendar: WallHours, begin: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Aware UTC, in order, after ``begin`` and before ``end``: every moment at which the calendar's standing can change."""
+    found: set[datetime] = set()
+    day, last = begin.astimezone(zone).date(), end.astimezone(zone).date()
+    while day <= last:
+        found.update(instants(day, calendar.edges(day), zone))
+        day += timedelta(days=1)
+    return sorted(moment for moment in found if begin < moment < end)
+
+
+def next_opening(
+    state: Callable[[datetime], HoursState], calendar: WallHours, at: datetime, zone: ZoneInfo, also: Iterable[datetime] = ()
+) -> datetime | None:
+    """The first moment after ``at``, in ``zone``, at which ``state`` comes to be open; ``also``: moments the calendar doesn't know of."""
+    horizon = at + timedelta(days=DAYS_LOOKED_AHEAD + 1)
+    extra = [moment.astimezone(UTC) for moment in also if at < moment < horizon]
+    was = state(at)
+    for moment in sorted({*moments(calendar, at, horizon, zone), *extra}):
+        becomes = state(moment)
+        if becomes is HoursState.OPEN and was is not HoursState.OPEN:
+            return moment.astimezone(zone)
+        was = becomes
+    return None
+
+
+def warnings(calendars: Collection[object], today: date) -> list[str]:
+    """What is uncertain in these calendars: years without a notice, and days over which the two libraries differ. A sentence each."""
+    asking = [calendar for calendar in calendars if isinstance(calendar, Calendar) and calendar.chinese_holidays]
+    if not asking:
+        return []
+    years = [today.year] + ([today.year + 1] if (today.month, today.day) >= NOTICE_DUE else [])
+    found = []
+    for year in years:
+        if any(not known(year, calendar.notices) for calendar in asking):
+            found.append(
+                f"the State Council's notice on the holidays of {year} isn't known: the hours of {year} are provisional, its holidays "
+                f"forecast and its make-up days 调休 missing; upgrade chinesecalendar, or write the notice under notices: {year}:"
+            )
+        elif any(year not in calendar.notices for calendar in asking) and (days := disagreements(year)):
+            found.append(
+                f"chinesecalendar and holidays differ on {', '.join(str(day) for day in days)}: chinesecalendar is followed; compare "
+                f"the State Council's notice, and write it under notices: {year}: if that is wrong"
+            )
+    return found
+
+
+def _ordered(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _named_apart(name: str, spans: tuple[Span, ...]) -> None:
+    for one, other in zip(ordered := _ordered(spans), ordered[1:], strict=False):
+        if other.start < one.end:
+            raise ValueError(f"{name}: {one} and {other} overlap: make one span of them")
+
+
+def _kind_by_weekday(day: date) -> DayKind:
+    return DayKind.WEEKEND if day.weekday() >= SATURDAY else DayKind.WORKDAY

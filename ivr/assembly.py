@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from callflows import linter, loader
-from callflows.calendar import AlwaysOpen, Calendar, CalendarError, load_calendars
+from callflows.calendar import AlwaysOpen, Calendar, CalendarError
+from callflows.calendar_file import load_calendars
 from callflows.flow import FlowBook
 from callflows.loader import Problem
 from ivr.settings import Settings
