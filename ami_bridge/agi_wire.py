@@ -139,6 +139,8 @@ class ReplyReader:
                 return None
             text, self._usage = "\n".join(self._usage), None
             return Reply(520, text=text)
+        if line.startswith("100 "):
+            return None  # GOSUB has begun; what it comes to follows (res_agi.c)
         if line.startswith("520-"):
             self._usage = [line]
             return None

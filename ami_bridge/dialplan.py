@@ -2,9 +2,11 @@
 
 For ``asterisk_files`` only. The contract with the FastAGI server (and with the fallback script, which keeps the same one):
 
-- every leg is ``AGI(agi://host:port/call,TOKEN,start)`` or ``AGI(…,TOKEN,queue,<queue>,<QUEUESTATUS>)``;
-- the server sets ``IVR_NEXT`` (``queue`` or ``hangup``), for ``queue`` also ``IVR_QUEUE`` and ``IVR_QUEUE_WAIT`` (s), and
-  last of all ``IVR_DONE=1``. Only IVR_DONE decides: AGISTATUS is SUCCESS when a server dies in the middle of a call;
+- every leg is ``AGI(agi://host:port/call,TOKEN,start)``, ``AGI(…,TOKEN,queue,<queue>,<QUEUESTATUS>)`` or
+  ``AGI(…,TOKEN,dial,<phone>,<DIALSTATUS>)``;
+- the server sets ``IVR_NEXT``: ``queue`` with ``IVR_QUEUE``, ``IVR_QUEUE_WAIT`` (s) and ``IVR_QUEUE_PRIO`` (0 to 10, higher goes
+  first), ``dial`` with ``IVR_PHONE`` (a name of ours) and ``IVR_RING`` (s), or ``hangup``; and last of all ``IVR_DONE=1``. Only
+  IVR_DONE decides: AGISTATUS is SUCCESS when a server dies in the middle of a call;
 - a server that is alive and silent keeps its callers: neither their hang-up nor TIMEOUT(absolute) ends AGI() before the
   server closes the connection (measured, 22.10.1), so the server has deadlines of its own and a watchdog that ends it.
   AGIEXITONHANGUP would free the channel, and take from the server every command after a hang-up.
@@ -14,10 +16,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ami_bridge.asking_dialplan import asking
 from ami_bridge.conf_text import HEADER, ConfigurationError, directory, with_port, word
-from ami_bridge.dialplan_text import HUNG_UP, KEYS_CONTEXT, extension, queue, queue_exit
+from ami_bridge.dialplan_text import HUNG_UP, KEYS_CONTEXT, dial, dial_exit, extension, queue, queue_exit
 from ami_bridge.outbound_dialplan import CALLED_CONTEXT, outbound_contexts
-from ami_bridge.pjsip_file import INBOUND_CONTEXT, PHONES_CONTEXT
+from ami_bridge.pjsip_file import INBOUND_CONTEXT, PHONES_CONTEXT, dialled_address
 from ami_bridge.plan import AsteriskPlan
 
 CALL_CONTEXT = "ivrd-call"
@@ -25,6 +28,8 @@ LONGEST_LEGS = 12  # a flow that queues a caller this often goes round in circle
 DEFAULT_WAIT_S = 90
 MOST_FALLBACKS = 60  # scripts at a time, some 12 MB each; whoever comes then gets the static apology and the queue
 LONGEST_WAIT_S = 3600
+HIGHEST_PRIORITY = 10
+LONGEST_RING_S = 300
 PHONE_RING_S = 30
 EXIT_KEY = "1"  # pressed while waiting: he would rather be called back
 # What a dialled or calling number may consist of.
@@ -43,7 +48,7 @@ def extensions_conf(plan: AsteriskPlan) -> str:
     """The whole file. Raises ConfigurationError where a value of the plan can't stand in it."""
     if plan.fallback_queue not in {queue.name for queue in plan.queues}:
         raise ConfigurationError(f"fallback_queue is {plan.fallback_queue!r}, and there is no such queue.")
-    blocks = [HEADER, _general(), _inbound(plan), _call(plan), _queue_keys(plan), _phones(plan), *outbound_contexts(plan)]
+    blocks = [HEADER, _general(), _inbound(plan), _call(plan), _queue_keys(plan), asking(), _phones(plan), *outbound_contexts(plan)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -97,8 +102,9 @@ def _call(plan: AsteriskPlan) -> str:
             *_fallback(plan.fallback_command),
             "Goto(static)",
             'served: GotoIf($["${IVR_NEXT}" = "queue"]?queue)',
+            'GotoIf($["${IVR_NEXT}" = "dial"]?dial)',
             'GotoIf($["${IVR_NEXT}" = "hangup"]?end)',
-            "Log(ERROR,ivrd: IVR_NEXT says neither queue nor hangup)",
+            "Log(ERROR,ivrd: IVR_NEXT says neither queue nor dial nor hangup)",
             "Goto(static)",
             "queue: Set(IVR_QUEUE=${FILTER(a-z0-9_\\x2d,${IVR_QUEUE})})",
             "GotoIf(${QUEUE_EXISTS(${IVR_QUEUE})}?wait)",
@@ -107,25 +113,59 @@ def _call(plan: AsteriskPlan) -> str:
             "wait: Set(IVR_QUEUE_WAIT=0${FILTER(0-9,${IVR_QUEUE_WAIT})})",
             f"GotoIf($[${{IVR_QUEUE_WAIT}} > 0 & ${{IVR_QUEUE_WAIT}} <= {LONGEST_WAIT_S}]?join)",
             f"Set(IVR_QUEUE_WAIT={DEFAULT_WAIT_S})",
-            "join: NoOp()",
-            *queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}"),
+            "join: Set(IVR_QUEUE_PRIO=0${FILTER(0-9,${IVR_QUEUE_PRIO})})",
+            f"GotoIf($[${{IVR_QUEUE_PRIO}} <= {HIGHEST_PRIORITY}]?turn)",
+            "Set(IVR_QUEUE_PRIO=0)",
+            "turn: NoOp()",
+            *queue("${IVR_QUEUE}", "${IVR_QUEUE_WAIT}", "${IVR_QUEUE_PRIO}"),
             "left: Set(IVR_EVENT=queue,${IVR_QUEUE},${IVR_STATUS})",
             "Goto(leg)",
+            "dial: Set(IVR_PHONE=${FILTER(a-z0-9_\\x2d,${IVR_PHONE})})",
+            "Set(IVR_ADDRESS=)",
+            *_addresses(plan),
+            'GotoIf($["${IVR_ADDRESS}" = ""]?nobody)',
+            "Set(IVR_RING=0${FILTER(0-9,${IVR_RING})})",
+            f"GotoIf($[${{IVR_RING}} > 0 & ${{IVR_RING}} <= {LONGEST_RING_S}]?ring)",
+            f"Set(IVR_RING={PHONE_RING_S})",
+            "ring: NoOp()",
+            *dial("${IVR_ADDRESS}", "${IVR_RING}"),
+            "dialled: Set(IVR_EVENT=dial,${IVR_PHONE},${IVR_STATUS})",
+            "Goto(leg)",
+            # A flow newer than this file: its own exit for a failed call is better than our fallback.
+            "nobody: Log(ERROR,ivrd: IVR_PHONE names no telephone; write the configuration anew)",
+            "Set(IVR_STATUS=CHANUNAVAIL)",
+            "Goto(dialled)",
             # The daemon is gone and so is the fallback script.
             "static: Answer()",
             # An agent has already served the caller: putting him into a queue again would be wrong.
-            'GotoIf($["${IVR_STATUS}" = "CONTINUE"]?goodbye)',
+            'GotoIf($["${IVR_STATUS}" = "CONTINUE" | "${IVR_STATUS}" = "ANSWER"]?goodbye)',
             "Playback(ivrd/fallback-apology)",
             *queue(plan.fallback_queue, str(DEFAULT_WAIT_S)),
             "goodbye: Answer()",
             "Playback(ivrd/fallback-goodbye)",
             "end: Hangup()",
         ),
-        # The caller hung up in a queue, waiting or talking: no step after Queue() runs, so it is told here, by a word of ours
+        # The caller hung up in a queue or on a telephone, waiting or talking: no step after Queue() runs, so it is told here, by a word of ours
         # that QUEUESTATUS never is. Empty means something else: he left by the exit key and lives.
-        *extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()"),
+        *extension(
+            "h",
+            'GotoIf($["${IVR_DIALLING}" = ""]?queued)',
+            dial_exit("${IVR_DIALLING}", "${FILTER(A-Z,${DIALSTATUS})}"),
+            'queued: GotoIf($["${IVR_IN_QUEUE}" = ""]?done)',
+            queue_exit("${IVR_IN_QUEUE}", HUNG_UP),
+            "done: NoOp()",
+        ),
     ]
     return "\n".join(lines)
+
+
+def _addresses(plan: AsteriskPlan) -> list[str]:
+    """The daemon gives a telephone's name; what is dialled stands here and nowhere else."""
+    steps = []
+    for phone in plan.destinations:
+        name = word(phone.name, f"the telephone's name {phone.name!r}", r"[a-z][a-z0-9_-]{0,31}")
+        steps.append(f'Set(IVR_ADDRESS=${{IF($["${{IVR_PHONE}}" = "{name}"]?{dialled_address(phone, plan)}:${{IVR_ADDRESS}})}})')
+    return steps
 
 
 def _queue_keys(plan: AsteriskPlan) -> str:
@@ -145,7 +185,8 @@ def _queue_keys(plan: AsteriskPlan) -> str:
 
 
 def _cleared() -> tuple[str, ...]:
-    return ("Set(IVR_DONE=)", "Set(IVR_NEXT=)", "Set(IVR_QUEUE=)", "Set(IVR_QUEUE_WAIT=)")
+    names = ("IVR_DONE", "IVR_NEXT", "IVR_QUEUE", "IVR_QUEUE_WAIT", "IVR_QUEUE_PRIO", "IVR_PHONE", "IVR_RING")
+    return tuple(f"Set({name}=)" for name in names)
 
 
 def _fallback(command: Path | None) -> tuple[str, ...]:

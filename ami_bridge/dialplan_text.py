@@ -19,17 +19,36 @@ def extension(pattern: str, *steps: str) -> list[str]:
     return lines
 
 
-def queue(name: str, wait_s: str) -> tuple[str, ...]:
+def queue(name: str, wait_s: str, priority: str = "0") -> tuple[str, ...]:
     """Queue() and the report of how it ended: for a caller refused at the door (FULL, JOINEMPTY) no event and no
-    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ."""
+    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ.
+
+    QUEUE_PRIO stays with the channel, so it is set for every queue anew; higher goes first."""
     return (
         "Set(QUEUESTATUS=)",
+        f"Set(QUEUE_PRIO={priority})",
         f"Set(IVR_IN_QUEUE={name})",
         f"Queue({name},c,,,{wait_s})",
         "Set(IVR_IN_QUEUE=)",
         "Set(IVR_STATUS=${FILTER(A-Z,${QUEUESTATUS})})",
         queue_exit(name, "${IVR_STATUS}"),
     )
+
+
+def dial(address: str, ring_s: str) -> tuple[str, ...]:
+    """Dial() of a telephone and the report of how it ended. ``r``: the caller hears it ring at once; ``g``: he goes on after a talk."""
+    return (
+        "Set(DIALSTATUS=)",
+        "Set(IVR_DIALLING=${IVR_PHONE})",
+        f"Dial({address},{ring_s},gr)",
+        "Set(IVR_DIALLING=)",
+        "Set(IVR_STATUS=${FILTER(A-Z,${DIALSTATUS})})",
+        dial_exit("${IVR_PHONE}", "${IVR_STATUS}"),
+    )
+
+
+def dial_exit(phone: str, status: str) -> str:
+    return f"UserEvent(DialExit,Phone: {phone},DialStatus: {status})"
 
 
 def queue_exit(queue: str, status: str) -> str:

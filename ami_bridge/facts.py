@@ -132,6 +132,19 @@ class QueueExited(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class DialExited(Fact):
+    """Our dialplan's UserEvent after Dial() of a telephone, or when the caller hung up in it.
+
+    ``status`` is DIALSTATUS: ANSWER BUSY NOANSWER CANCEL CONGESTION CHANUNAVAIL; empty when he was gone before it rang.
+    """
+
+    contact: str
+    call: str
+    phone: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackReported(Fact):
     """Our dialplan's word on a call we promised: ``result`` as ``outbound_dialplan`` lists them, ``cause`` a Q.850 number, 0 = none.
 
@@ -222,6 +235,7 @@ AnyFact = (
     | CallerLeftQueue
     | LeftUnanswered
     | QueueExited
+    | DialExited
     | CallbackReported
     | CallEnded
     | AgentStateReported

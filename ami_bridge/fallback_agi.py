@@ -1,6 +1,6 @@
 """The script Asterisk runs by itself when the daemon is down: an apology, an agent or a recording, and a note for later.
 
-Run as ``python -m ami_bridge.fallback_agi --spool DIR --queue NAME --wait S start|queue [QUEUE STATUS]`` by the dialplan alone.
+Run as ``python -m ami_bridge.fallback_agi --spool DIR --queue NAME --wait S start|queue|dial [WHERE STATUS]`` by the dialplan alone.
 It keeps the daemon's contract (``dialplan``), imports the standard library and pyst2 only, and leaves one entry in the spool for
 every call it touches (``spool`` reads them), a hang-up at any moment included.
 """
@@ -41,6 +41,7 @@ class Task:
     after_queue: bool
     status: str
     left_queue: str = ""
+    after_talk: bool = False  # with a telephone that a flow had dialled
 
 
 @dataclass(slots=True)
@@ -93,11 +94,13 @@ def parse(arguments: list[str]) -> Task:
     parser.add_argument("--spool", type=Path, required=True)
     parser.add_argument("--queue", required=True, help="where a caller goes who wants an agent")
     parser.add_argument("--wait", type=int, required=True, help="seconds he waits there at most")
-    parser.add_argument("event", choices=("start", "queue"))
-    parser.add_argument("ended_queue", nargs="?", default="")
+    parser.add_argument("event", choices=("start", "queue", "dial"))
+    parser.add_argument("left", nargs="?", default="", help="the queue or telephone he comes back from")
     parser.add_argument("status", nargs="?", default="")
     given = parser.parse_args(arguments)
-    return Task(given.spool, given.queue, given.wait, given.event == "queue", given.status, given.ended_queue)
+    if given.event == "dial":  # nobody there: he is asked anew what he wants
+        return Task(given.spool, given.queue, given.wait, False, given.status, after_talk=given.status == "ANSWER")
+    return Task(given.spool, given.queue, given.wait, given.event == "queue", given.status, given.left)
 
 
 class FallbackCall:
@@ -140,6 +143,10 @@ class FallbackCall:
 
     def _start(self) -> bool:
         """True when the caller wants an agent."""
+        if self.task.after_talk:
+            self.entry.at("fallback_after_talk")
+            self._say("fallback-goodbye")
+            return False
         self.entry.at("fallback")
         self.agi.answer()
         self._say("fallback-apology")

@@ -5,6 +5,7 @@ Pure. For whoever makes the plan; the patterns are coarser than the daemon's own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import phonenumbers
@@ -33,3 +34,9 @@ def dial_patterns(countries: Collection[str], kinds: Collection[str], home: str)
             longest = LONGEST - len(str(code))
             patterns += [f"_00{code}{'X' * length}" for length in range(SHORTEST, longest + 1)]
     return tuple(dict.fromkeys(patterns))
+
+
+def takes(pattern: str, digits: str) -> bool:
+    """Would the dialplan's pattern (without ``.`` and ``!``) take these digits?"""
+    classes = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]"}
+    return re.fullmatch("".join(classes.get(character, character) for character in pattern.removeprefix("_")), digits) is not None

@@ -7,12 +7,16 @@ that no call comes in from.
 from __future__ import annotations
 
 from ami_bridge.conf_text import ConfigurationError, Pair, address, agent_name, carried, file_text, network, section, with_port, word
-from ami_bridge.plan import AsteriskPlan, OutboundPlan, Phone
+from ami_bridge.outbound_numbers import takes
+from ami_bridge.plan import AsteriskPlan, Destination, OutboundPlan, Phone
 
 INBOUND_CONTEXT = "ivrd-inbound"
 PHONES_CONTEXT = "ivrd-phones"
 TRUNK = "ivrd-trunk"
 OUTBOUND_TRUNK = "ivrd-outbound"
+DIALLED = "ivrd-to-"  # an endpoint for each telephone with a contact that flows connect to
+NOWHERE = "ivrd-nowhere"  # a context that isn't there: what comes in by it reaches nothing
+CONTACT = r"sips?:[A-Za-z0-9_.+-]+@[A-Za-z0-9_.:\[\]-]+"
 # A contact that doesn't answer OPTIONS for this long (s) is Unavailable. Ours are on the same site: a slow answer is none.
 QUALIFY_TIMEOUT_S = 2.0
 # A phone or trunk that sends no RTP for this long (s) is gone without a BYE. Not shorter: with silence suppression a caller
@@ -63,6 +67,8 @@ def pjsip_conf(plan: AsteriskPlan) -> str:
         sections += _outbound(plan.outbound, plan)
     for phone in plan.phones:
         sections += _phone(phone, plan)
+    for destination in plan.destinations:
+        sections += _destination(destination, plan)
     return file_text(*sections)
 
 
@@ -101,7 +107,7 @@ def _outbound(outbound: OutboundPlan, plan: AsteriskPlan) -> list[str]:
     endpoint: list[Pair] = [
         ("type", "endpoint"),
         ("transport", "ivrd-udp"),
-        ("context", "ivrd-nowhere"),
+        ("context", NOWHERE),
         ("identify_by", "ip"),
         *MEDIA,
         ("aors", OUTBOUND_TRUNK),
@@ -139,7 +145,7 @@ def _phone(phone: Phone, plan: AsteriskPlan) -> list[str]:
     ]
     if phone.contact is not None:
         # Without a password nothing that claims to be this phone is believed: identify_by=ip with no address to match.
-        contact = word(phone.contact, f"the contact of phone {extension}", r"sips?:[A-Za-z0-9_.+-]+@[A-Za-z0-9_.:\[\]-]+")
+        contact = word(phone.contact, f"the contact of phone {extension}", CONTACT)
         endpoint.append(("identify_by", "ip"))
         return [section(extension, endpoint), section(extension, [*aor, ("contact", contact)])]
     secret = carried(phone.secret, f"the secret of phone {extension}")
@@ -151,3 +157,38 @@ def _phone(phone: Phone, plan: AsteriskPlan) -> list[str]:
     # No auth_type: its default is right everywhere, its name isn't (userpass, since 20.12 and 22.2 digest).
     auth: list[Pair] = [("type", "auth"), ("username", extension), ("password", secret)]
     return [section(extension, endpoint), section(extension, aor), section(extension, auth)]
+
+
+def _destination(phone: Destination, plan: AsteriskPlan) -> list[str]:
+    """Only one with a contact of its own needs an endpoint. It calls nobody: we alone call it."""
+    if phone.contact is None:
+        return []
+    name = DIALLED + phone.name
+    contact = word(phone.contact, f"the contact of the telephone {phone.name}", CONTACT)
+    endpoint: list[Pair] = [
+        ("type", "endpoint"),
+        ("transport", "ivrd-udp"),
+        ("context", NOWHERE),
+        ("identify_by", "ip"),
+        *MEDIA,
+        ("aors", name),
+        ("language", plan.language),
+        ("rtp_symmetric", True),
+        ("allow_transfer", False),
+    ]
+    return [section(name, endpoint), section(name, [("type", "aor"), ("contact", contact), ("qualify_frequency", 0)])]
+
+
+def dialled_address(phone: Destination, plan: AsteriskPlan) -> str:
+    """What Dial() is given for it. Raises ConfigurationError: a number that the outbound rules don't take is none of ours to call."""
+    what = f"the telephone {phone.name}"
+    if phone.contact is not None:
+        return f"PJSIP/{DIALLED}{phone.name}"
+    if phone.extension is not None:
+        if phone.extension not in {known.extension for known in plan.phones}:
+            raise ConfigurationError(f"{what} is the extension {phone.extension!r}, and no agent has it.")
+        return f"PJSIP/{phone.extension}"
+    digits = word(phone.digits or "", f"the number of {what}", "[0-9]{3,20}")
+    if plan.outbound is None or not any(takes(pattern, digits) for pattern in plan.outbound.patterns):
+        raise ConfigurationError(f"{what} has a number that may not be called (callbacks.countries, callbacks.number_types).")
+    return f"PJSIP/{digits}@{OUTBOUND_TRUNK}"

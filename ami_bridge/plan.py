@@ -40,6 +40,16 @@ class OutboundPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """A telephone that a flow may connect a caller to: an agent's extension, a fixed contact, or digits for the outbound trunk."""
+
+    name: str  # "reception"
+    extension: str | None = None
+    contact: str | None = None  # "sip:reception@192.0.2.7:5060"
+    digits: str | None = None  # one of the outbound plan's patterns takes them
+
+
+@dataclass(frozen=True, slots=True)
 class AsteriskPlan:
     """All that the generated files depend on. Ports are TCP or UDP as their protocol says; addresses are where Asterisk binds."""
 
@@ -72,5 +82,6 @@ class AsteriskPlan:
     nat_address: str | None = None
     fallback_python: Path | None = None  # with it, ``fallback_command`` is written too, to be run by this interpreter
     outbound: OutboundPlan | None = None  # None: nothing leads out
+    destinations: tuple[Destination, ...] = ()
     ami_bind: str = "127.0.0.1"  # another address only for a daemon in another container or on a private network
     ami_permit: tuple[str, ...] = ("127.0.0.1",)  # who may open an AMI session: addresses or networks

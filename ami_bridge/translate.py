@@ -28,6 +28,7 @@ from ami_bridge.facts import (
     CallerQueued,
     CallerWaiting,
     CallPresent,
+    DialExited,
     EndedBy,
     LeftUnanswered,
     QueueExited,
@@ -45,7 +46,8 @@ _MEMBER_HEADERS = {
     *("Penalty", "CallsTaken", "LastCall", "Status", "Paused"),
 }
 QUEUE_EXIT = "QueueExit"  # the UserEvent our dialplan sends after every Queue()
-OUR_USER_EVENTS = frozenset({QUEUE_EXIT, RESULT_EVENT})
+DIAL_EXIT = "DialExit"  # and after every Dial() of a telephone
+OUR_USER_EVENTS = frozenset({QUEUE_EXIT, DIAL_EXIT, RESULT_EVENT})
 _FAR_END = ";2"  # what Asterisk adds to a Local channel's id for its far end
 
 
@@ -187,6 +189,8 @@ class Translator:
     def _user_event(self, event: Reading, at: datetime) -> AnyFact | None:
         if event["UserEvent"] == RESULT_EVENT:
             return CallbackReported(at, event.caller.uniqueid.removesuffix(_FAR_END), event["Result"], event.number("Cause"))
+        if event["UserEvent"] == DIAL_EXIT:
+            return DialExited(at, event.caller.linkedid, event.caller.uniqueid, event["Phone"], event.own.get("DialStatus", ""))
         if event["UserEvent"] != QUEUE_EXIT:
             raise Refused("its UserEvent isn't where Asterisk writes it")
         return QueueExited(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"], event.own.get("QueueStatus", ""))

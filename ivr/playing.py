@@ -14,6 +14,7 @@ import structlog
 
 from ami_bridge.agi import AgiCall, AgiCallerGoneError, AgiFailureError
 from ami_bridge.agi_wire import Reply
+from ami_bridge.asking_dialplan import ASK, ASK_CONTEXT, ASK_ON, ASKED, ASKED_AND_KEYS
 from callflows.effects import Ask, Record
 from callflows.outcomes import CallerHungUp, Digits, NoInput, NothingRecorded, Recorded
 from callflows.speech import (
@@ -43,6 +44,8 @@ SHORTEST_RECORDING_S = 1.0
 # Asterisk cuts off the silence that ended a recording, but for its last second (res_agi.c, 1.02 s measured).
 KEPT_SILENCE_S = 1.1
 READ_ENDED = "${IVR_KEYS}"
+FOR_EVER_S = 86_400.0
+MASK = "•"  # what a key that nobody may see looks like in a path
 
 
 class Prompts(Protocol):
@@ -80,34 +83,63 @@ class Player:
 
     async def ask(self, question: Ask) -> Digits | NoInput:
         """Raises AgiCallerGoneError, AgiFailureError."""
+        if not question.barge_in:
+            self._ahead = ""  # pressed before the question was heard
         keys = self._take_ahead(question.longest)
         complete = len(keys) >= question.longest or keys.endswith("#")
         if not complete:
-            keys += await self._ask_live(question, keys)
+            timed = question.overall_s is not None and question.longest > 1
+            keys += await (self._ask_in_dialplan if timed or not question.barge_in else self._ask_live)(question, keys)
+        if question.masked:
+            await self._call.set_variable("IVR_KEYS", "")
         if len(keys) > 1:
             keys = keys.removesuffix("#")
         if not keys:
             return NoInput()
-        self._on_keys(keys)
+        self._on_keys(MASK * len(keys) if question.masked else keys)
         return Digits(keys)
 
     async def _ask_live(self, question: Ask, keys: str) -> str:
         """What is still missing of the answer. Whoever has begun to answer isn't asked again."""
-        first_digit_s = question.inter_digit_s if keys else question.first_digit_s
-        *lead, last = list(self._groups(question.speech)) if not keys else [("", 0.0)]
-        for files, seconds in lead:
-            if pressed := await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S):
-                keys, first_digit_s, last = pressed, question.inter_digit_s, ("", 0.0)
-                if question.longest == 1 or pressed == "#":
-                    return pressed
-                break
-        else:
-            keys = ""
-        files, seconds = last
-        longest = question.longest - len(keys)
+        begun, (files, seconds) = await self._lead(question, keys)
+        if _complete(begun, question):
+            return begun
+        first_digit_s = question.inter_digit_s if keys or begun else question.first_digit_s
+        longest = question.longest - len(keys) - len(begun)
         await self._set_timeouts(first_digit_s, question.inter_digit_s if longest > 1 else None)
         bound = seconds + first_digit_s + longest * question.inter_digit_s + MARGIN_S
-        return keys + await self._read(f"IVR_KEYS,{files},{longest},e", bound)
+        return begun + await self._read(f"IVR_KEYS,{files},{longest},e", bound)
+
+    async def _ask_in_dialplan(self, question: Ask, keys: str) -> str:
+        """As ``_ask_live``, where the prompt is heard to its end or the answer has a time as a whole."""
+        begun, (files, seconds) = await self._lead(question, keys)
+        if _complete(begun, question):
+            return begun
+        extension = ASK_ON if keys or begun else ASK
+        longest = question.longest - len(keys) - len(begun)
+        overall_s = FOR_EVER_S if question.overall_s is None else question.overall_s
+        waits = f"{question.first_digit_s:g},{question.inter_digit_s * 1000:.0f},{overall_s * 1000:.0f}"
+        prompts = f",{files}" if question.barge_in else f"{files},"
+        bound = seconds + question.first_digit_s + min(overall_s, longest * question.inter_digit_s) + MARGIN_S
+        await self._call.ask("GOSUB", ASK_CONTEXT, extension, "1", f"{prompts},{longest},{waits}", timeout_s=bound)
+        found = await self._call.evaluate(ASKED_AND_KEYS)
+        if not found.startswith(ASKED):
+            if await self._call.is_caller_gone():
+                raise AgiCallerGoneError
+            raise AgiFailureError("the dialplan's part of a question did not come to its end")
+        return begun + found.removeprefix(ASKED)
+
+    async def _lead(self, question: Ask, keys: str) -> tuple[str, tuple[str, float]]:
+        """Play what comes before the last files of a long speech; gives the keys that cut it short and the files still to play."""
+        if keys:
+            return "", ("", 0.0)
+        *lead, last = list(self._groups(question.speech))
+        for files, seconds in lead:
+            if not question.barge_in:
+                await self._call.ask("EXEC Playback", files, timeout_s=seconds + MARGIN_S)
+            elif pressed := await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S):
+                return pressed, ("", 0.0)
+        return "", last
 
     def _take_ahead(self, longest: int) -> str:
         taken, self._ahead = self._ahead[:longest], self._ahead[longest:]
@@ -184,6 +216,10 @@ class Player:
                 return spoken_number(number, self.language)
             case Moment(at=at):
                 return spoken_moment(at, self.language)
+
+
+def _complete(keys: str, question: Ask) -> bool:
+    return bool(keys) and (question.longest == 1 or keys == "#")
 
 
 def _recorded(reply: Reply, reference: str) -> Recorded | None:

@@ -132,6 +132,7 @@ class Contact:
     hung_up_in_flow: bool = False
     finished: bool = False
     failure: str | None = None
+    talked_to: str | None = None  # the telephone he was connected to and talked with, by its name in the settings
     served_by: str = "dialplan"  # "flow", "fallback", or "dialplan" when only Asterisk itself served it
     resume: dict[str, Any] | None = None  # where the walk goes on after the queue
 
@@ -155,6 +156,7 @@ def outcome_of(contact: Contact) -> ContactOutcome:
     last = contact.visits[-1].outcome if contact.visits else None
     answers: tuple[tuple[bool, ContactOutcome], ...] = (
         (any(visit.outcome is VisitOutcome.ANSWERED for visit in contact.visits), ContactOutcome.ANSWERED),
+        (contact.talked_to is not None, ContactOutcome.ANSWERED),
         (contact.callback is not None, ContactOutcome.CALLBACK_ACCEPTED),
         (contact.left_message, ContactOutcome.VOICEMAIL),
         (contact.complaint_complete, ContactOutcome.SELF_SERVED),

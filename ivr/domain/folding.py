@@ -245,6 +245,11 @@ def _exited(contact: Contact, fact: asterisk.QueueExited) -> None:
         contact.visits.append(refused)
 
 
+def _dialled(contact: Contact, fact: asterisk.DialExited) -> None:
+    if fact.status == "ANSWER":
+        contact.talked_to = fact.phone
+
+
 def _taken_for_abandoned(contact: Contact, fact: asterisk.QueueExited) -> Visit | None:
     """The visit that the session's word of the end closed before Asterisk's word of the queue came."""
     last = contact.visits[-1] if contact.visits else None
@@ -316,6 +321,7 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     asterisk.CallerLeftQueue: _left,
     asterisk.LeftUnanswered: _unanswered,
     asterisk.QueueExited: _exited,
+    asterisk.DialExited: _dialled,
     asterisk.CallEnded: _call_ended,
     session.CallTaken: _taken,
     session.NodeEntered: _node,

@@ -52,6 +52,7 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[
             "found_closed": contact.found_closed,
             "hung_up_in_flow": contact.hung_up_in_flow,
             "finished": contact.finished,
+            "talked_to": contact.talked_to,
             "resume": contact.resume,
         }
     return ended
@@ -129,6 +130,7 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         found_closed=bool(progress.get("found_closed")),
         hung_up_in_flow=bool(progress.get("hung_up_in_flow")),
         finished=bool(progress.get("finished")),
+        talked_to=progress.get("talked_to"),
         failure=row.failure,
         served_by=row.served_by,
         resume=progress.get("resume"),

@@ -208,7 +208,7 @@ async def test_the_dialplan_is_whole(house: House) -> None:
     written = (house.plan.configuration / "extensions.conf").read_text()
     priorities = sum(line.startswith(("exten =>", " same =>")) for line in written.splitlines())
     shown = await house.asterisk.rx("dialplan show")
-    assert f"({priorities} priorities) in 6 contexts" in shown
+    assert f"({priorities} priorities) in 7 contexts" in shown
 
 
 @pytest.mark.parametrize(

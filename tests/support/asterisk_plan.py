@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ami_bridge.plan import AsteriskPlan, Phone, QueuePlan
+from ami_bridge.plan import AsteriskPlan, Destination, Phone, QueuePlan
 
 ROOT = Path("/srv/ivrd")
 PLAN = AsteriskPlan(
@@ -33,4 +33,5 @@ PLAN = AsteriskPlan(
     longest_call_s=3600,
     queues=(QueuePlan("hr", ("101", "102"), 15, 30), QueuePlan("complaint", ("102",), 20, 0)),
     phones=(Phone("101", "Li Na", contact="sip:101@127.0.0.1:5091"), Phone("102", "王五", secret="a-phone-secret")),
+    destinations=(Destination("reception", contact="sip:reception@192.0.2.7"), Destination("duty", extension="102")),
 )
