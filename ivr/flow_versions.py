@@ -141,7 +141,7 @@ class FlowShelf:
             await self._take_up(newest, with_prompts=False)
         except UnfitFlowsError as error:
             await self._serve_older(history, error)
-        log.info("flows in service", version=self.in_service.version, trial=newest.trial, share=newest.share or None)
+        self._tell(by=newest.actor)
 
     async def run(self) -> None:
         """Take up what others publish, within 2 s, until cancelled."""
@@ -173,7 +173,12 @@ class FlowShelf:
             self._refuse(newest, error, loud=news)
         else:
             if news or retry:
-                log.info("flows in service", version=newest.version, trial=newest.trial, share=newest.share or None, by=newest.actor)
+                self._tell(by=newest.actor)
+
+    def _tell(self, by: str) -> None:
+        now = self._now
+        trial = {"trial": now.trial.version, "share": now.share} if now.trial else {}
+        log.info("flows in service", version=now.book.version, by=by, **trial)
 
     async def _publish_folder(self, history: Sequence[Service]) -> None:
         """Raises UnfitFlowsError when nothing was ever published and the folder isn't fit, StoreError."""

@@ -224,7 +224,7 @@ async def test_a_start_after_a_bad_version_takes_the_last_good_one(here: Install
     await here.publish("second")
     await here.publish("bad")
     shelf = await here.opened()
-    assert (shelf.in_service.version, [trouble.kind for trouble in shelf.troubles]) == (version("second"), ["refused"])
+    assert (shelf.in_service.version, [trouble.kind for trouble in shelf.troubles]) == (version("second"), ["refused", "folder"])
 
 
 async def test_a_fault_of_ours_in_a_check_refuses_the_version_and_ends_nothing(here: Installation) -> None:
