@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ami_bridge.outbound_numbers import dial_patterns
-from ami_bridge.plan import AsteriskPlan, OutboundPlan, Phone, QueuePlan
-from ivr.settings import Agent, Settings, SettingsError
+from ami_bridge.plan import AsteriskPlan, Destination, OutboundPlan, Phone, QueuePlan
+from callbacks.numbers import AllowList
+from ivr.domain.numbers import normalise, spoken
+from ivr.settings import Agent, Settings, SettingsError, Telephone
 
 # Names of the secrets in STATE/secrets/ that Asterisk and the daemon share.
 AMI_SECRET = "ami"  # noqa: S105 - a file name
@@ -49,7 +51,7 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None 
 
     Without an installation it is Debian's.
 
-    Raises SettingsError when a phone's password can't be read or there is no queue at all.
+    Raises SettingsError when a phone's password can't be read, a telephone's number may not be called, or there is no queue at all.
     """
     installation = installation or debian_installation()
     paths = settings.paths
@@ -87,7 +89,21 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None 
         run_user=installation.run_user,
         nat_address=settings.asterisk.nat_address,
         outbound=_outbound(settings),
+        destinations=tuple(_destination(name, phone, settings) for name, phone in settings.phones.items()),
     )
+
+
+def _destination(name: str, phone: Telephone, settings: Settings) -> Destination:
+    if phone.contact is not None:
+        return Destination(name, contact=_beside_us(phone.contact, settings))
+    if phone.number is None:
+        return Destination(name, extension=phone.extension)
+    country, callbacks = settings.hotline.country, settings.callbacks
+    number = normalise(phone.number, country, settings.hotline.area_code)
+    allowed = AllowList(frozenset(callbacks.countries), frozenset(callbacks.number_types))
+    if refusal := allowed.refusal(number):
+        raise SettingsError([f"phones.{name}.number: {refusal}"])
+    return Destination(name, digits=spoken(number, country))
 
 
 def _outbound(settings: Settings) -> OutboundPlan:

@@ -1,0 +1,42 @@
+"""[asterisk], [ami], [agi], [outbound]: where Asterisk is and how we speak with it. For this package only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.settings.parts import Port, Section
+
+
+class Asterisk(Section):
+    host: str = "127.0.0.1"
+    bind_address: str = "127.0.0.1"
+    sip_port: Port = 5060
+    rtp_first_port: Port = 10000
+    rtp_last_port: Port = 10999
+    trusted_peers: tuple[str, ...] = ("127.0.0.1",)
+    nat_address: str | None = None
+
+
+class Ami(Section):
+    port: Port = 5038
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = "ivrd"
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    action_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    ping_interval_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+
+
+class Agi(Section):
+    host: str = "127.0.0.1"
+    port: Port = 4573
+    allowed_peers: tuple[str, ...] = ("127.0.0.1", "::1")
+    max_connections: Annotated[int, Field(ge=1, le=100000)] = 500
+    header_timeout_s: Annotated[float, Field(gt=0, le=30)] = 5.0
+
+
+class Outbound(Section):
+    """The trunk that calls out. ``address`` is host[:port]; a number becomes sip:<number>@<address>."""
+
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+(:[0-9]{1,5})?$")] = "127.0.0.1:5090"
+    caller_id: Annotated[str, Field(pattern=r"^\+?[0-9]{3,20}$")] = "4001234567"

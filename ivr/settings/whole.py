@@ -1,0 +1,122 @@
+"""All sections together, and what is derived of them. Imported as ``ivr.settings``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from ivr.settings.asterisk import Agi, Ami, Asterisk, Outbound
+from ivr.settings.customers import Callbacks, Customers, Priority
+from ivr.settings.hotline import Agent, Complaints, Hotline, Line, Queue, Targets, Telephone
+from ivr.settings.outside import Alerts, CrmSettings, FlowWebhook
+from ivr.settings.parts import Extension, Name, Port, Section
+from ivr.settings.paths import StatePaths
+
+
+class Console(Section):
+    host: str = "127.0.0.1"
+    port: Port = 8400
+    session_h: Annotated[float, Field(gt=0, le=168)] = 12.0
+    https: bool = False  # behind a proxy that speaks TLS: cookies are then sent over it alone
+
+
+class Store(Section):
+    url: str | None = None  # None = SQLite in the state folder
+
+
+class Shutdown(Section):
+    grace_s: Annotated[float, Field(ge=0, le=3600)] = 20.0
+
+
+class Log(Section):
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section):
+    """Everything the daemon is told. ``state`` is where all that lasts lives."""
+
+    state: Path = Path(".state")
+    port_offset: Annotated[int, Field(ge=0, le=50000)] = 0
+    always_open: bool = False  # the demo's: every line is staffed round the clock
+    calendar: Path | None = None  # None = the shipped config/calendar.yaml
+    flows: Path | None = None  # None = the shipped flows
+    hotline: Hotline = Hotline()
+    lines: dict[Name, Line] = Field(default_factory=dict)
+    queues: dict[Name, Queue] = Field(default_factory=dict)
+    agents: dict[Extension, Agent] = Field(default_factory=dict)
+    phones: dict[Name, Telephone] = Field(default_factory=dict)
+    asterisk: Asterisk = Asterisk()
+    ami: Ami = Ami()
+    agi: Agi = Agi()
+    console: Console = Console()
+    store: Store = Store()
+    targets: Targets = Targets()
+    outbound: Outbound = Outbound()
+    callbacks: Callbacks = Callbacks()
+    customers: Customers = Customers()
+    priority: Priority = Priority()
+    alerts: Alerts = Alerts()
+    crm: CrmSettings = CrmSettings()
+    webhooks: dict[Name, FlowWebhook] = Field(default_factory=dict)
+    complaints: Complaints = Complaints()
+    shutdown: Shutdown = Shutdown()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Settings:
+        problems = [
+            f"lines.{name}.queue names {line.queue!r}, which is no queue; there is {_listed(self.queues)}"
+            for name, line in self.lines.items()
+            if line.queue not in self.queues
+        ]
+        problems += [
+            f"queues.{name}.members names {member!r}, which is no agent; there is {_listed(self.agents)}"
+            for name, queue in self.queues.items()
+            for member in queue.members
+            if member not in self.agents
+        ]
+        problems += [
+            f"alerts.channels.{name}.lines names {line!r}, which is no line; there is {_listed(self.lines)}"
+            for name, channel in self.alerts.channels.items()
+            for line in channel.lines
+            if line not in self.lines
+        ]
+        problems += [
+            f"phones.{name}.extension names {phone.extension!r}, which is no agent; there is {_listed(self.agents)}"
+            for name, phone in self.phones.items()
+            if phone.extension is not None and phone.extension not in self.agents
+        ]
+        if self.asterisk.rtp_first_port >= self.asterisk.rtp_last_port:
+            problems.append("asterisk.rtp_first_port must be below asterisk.rtp_last_port")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def shifted(self, port: int) -> int:
+        """The port with ``port_offset`` applied: two systems can then run side by side."""
+        return port + self.port_offset
+
+    @property
+    def recordings_url(self) -> str:
+        """Where links to recordings begin."""
+        return self.crm.recordings_url or f"http://{self.console.host}:{self.shifted(self.console.port)}/api/v1/recordings"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.hotline.time_zone)
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.paths.database}"
+
+    @property
+    def paths(self) -> StatePaths:
+        return StatePaths(self.state.resolve())
+
+
+def _listed(names: dict[str, Any]) -> str:
+    return ", ".join(sorted(names)) or "none"
