@@ -5,18 +5,24 @@ Pure: the session drives it over a real call, the simulator over a script. It ca
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from callflows.effects import CALL_EFFECTS, Effect, EnterNode
-from callflows.flow import FlowBook
-from callflows.nodes.base import CallState, Steps
+from callflows.flow import Flow, FlowBook
+from callflows.nodes.base import CallState, Node, Steps
 from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
-from callflows.outcomes import CallerHungUp, Outcome, QueueLeft
+from callflows.nodes.variables import Secret
+from callflows.outcomes import CallerHungUp, DialLeft, Outcome, QueueLeft
 
 # A walk that enters this many nodes without asking, recording or queueing goes in circles: no flow of a hotline needs it.
 HOP_LIMIT = 100
+# Flows that run each other this deep run themselves.
+DEPTH_LIMIT = 20
+
+# How a caller came back from where a node handed him over to.
+CameBack = QueueLeft | DialLeft
 
 
 class FlowStuckError(Exception):
@@ -31,17 +37,22 @@ class Frame:
 
 @dataclass(slots=True)
 class Position:
-    """Where a walk stands, as plain data: what a contact keeps while the caller waits in a queue."""
+    """Where a walk stands, as plain data: what a contact keeps while the caller waits in a queue.
+
+    A variable that is a ``Secret`` is masked. One named ``x@1`` is what ``x`` was outside the first sub-flow, which has a parameter ``x``.
+    """
 
     frames: list[Frame]
     language: str
     variables: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
+        """``masked`` names the variables that must be sealed before they are stored, and opened again for ``from_json``."""
         return {
             "frames": [[frame.flow, frame.node] for frame in self.frames],
             "language": self.language,
             "variables": dict(self.variables),
+            "masked": sorted(name for name, value in self.variables.items() if isinstance(value, Secret)),
         }
 
     @classmethod
@@ -50,11 +61,17 @@ class Position:
         frames = [Frame(str(flow), str(node)) for flow, node in data["frames"]]
         if not frames:
             raise ValueError("a position has at least one frame")
-        return cls(frames, str(data["language"]), {str(k): str(v) for k, v in dict(data["variables"]).items()})
+        masked = {str(name) for name in data.get("masked", ())}
+        variables = {str(name): Secret(value) if name in masked else str(value) for name, value in dict(data["variables"]).items()}
+        return cls(frames, str(data["language"]), variables)
 
 
 class Walk:
-    """Drive ``run()`` with ``send(outcome)``; throw ``CallerHungUp`` into it when the caller is gone and go on driving."""
+    """Drive ``run()`` with ``send(outcome)``; throw ``CallerHungUp`` into it when the caller is gone and go on driving.
+
+    All flows of a call share its variables. A sub-flow's parameters alone are its own: while it runs they hold what they were given,
+    and when it ends they are again what they were.
+    """
 
     def __init__(self, book: FlowBook, position: Position) -> None:
         self._book = book
@@ -65,7 +82,10 @@ class Walk:
 
     @classmethod
     def begin(cls, book: FlowBook, flow: str, language: str, variables: dict[str, str] | None = None) -> Walk:
-        return cls(book, Position([Frame(flow, book.flow(flow).start)], language, variables or {}))
+        """At the start of a flow, with what is known of the call. Raises FlowStuckError where no flow has that name."""
+        walk = cls(book, Position([], language, variables or {}))
+        walk._enter(walk._flow(flow), {})
+        return walk
 
     @property
     def position(self) -> Position:
@@ -77,49 +97,85 @@ class Walk:
         frame = self._frames[-1]
         return frame.node if len(self._frames) == 1 else f"{frame.flow}.{frame.node}"
 
-    def run(self, queue_left: QueueLeft | None = None) -> Generator[Effect, Outcome, None]:
+    def run(self, came_back: CameBack | None = None) -> Generator[Effect, Outcome, None]:
         """Yield effects until the flow ends, hands over to a queue, or the caller is gone and nothing is left to do.
 
-        With ``queue_left`` the walk goes on where it handed over. Raises FlowStuckError.
+        With ``came_back`` the walk goes on where it handed over. Raises FlowStuckError.
         """
         hops = 0
         while self._frames:
             frame = self._frames[-1]
-            flow = self._book.flow(frame.flow)
-            node = flow.nodes.get(frame.node)
-            if node is None:
-                raise FlowStuckError(f"{flow.file}: there is no node {frame.node!r}")
-            if queue_left is None:
-                hops += 1
-                if hops > HOP_LIMIT:
-                    raise FlowStuckError(f"{flow.file}: {HOP_LIMIT} nodes were entered without a word to the caller, last {frame.node!r}")
-                yield EnterNode(self.node)
-            if isinstance(node, RunNode):
-                self._frames.append(Frame(node.run, self._book.flow(node.run).start))
-                continue
-            if isinstance(node, EndNode):
-                self._frames.pop()
-                if not self._frames:
-                    return
-                runner = self._book.flow(self._frames[-1].flow).nodes[self._frames[-1].node]
-                self._go(runner.exits(), node.end if node.end in runner.exits() else ANY_ENDING)
-                continue
+            flow = self._flow(frame.flow)
+            node = self._node(flow, frame.node)
+            self.call.types = flow.types
+            if came_back is not None and not node.hands_over:
+                raise FlowStuckError(f"{flow.file}: the call came back to {frame.node!r}, which had sent it nowhere")
             try:
-                steps = node.steps(self.call, flow.place(frame.node))
-                if queue_left is not None and not node.hands_over:
-                    raise FlowStuckError(f"{flow.file}: the call came back from a queue to {frame.node!r}, which is none")
-                taken, spoke = yield from _drive(steps, queue_left)
+                if came_back is None:
+                    hops += 1
+                    if hops > HOP_LIMIT:
+                        raise FlowStuckError(f"{flow.file}: {HOP_LIMIT} nodes entered without a word to the caller, last {frame.node!r}")
+                    yield EnterNode(self.node)
+                if isinstance(node, RunNode):
+                    self._enter(self._flow(node.run), {name: self.call.value(written) for name, written in node.given.items()})
+                    continue
+                if isinstance(node, EndNode):
+                    self._leave()
+                    if not self._frames:
+                        return
+                    runner = self._node(self._flow(self._frames[-1].flow), self._frames[-1].node)
+                    self._go(runner.exits(), node.end if node.end in runner.exits() else ANY_ENDING)
+                    continue
+                taken, spoke = yield from _drive(node.steps(self.call, flow.place(frame.node)), came_back)
                 hops = 0 if spoke else hops
-                queue_left = None
             except CallerHungUp:
                 if self.hung_up or not self._enter_hang_up_node():
                     return
                 continue
+            finally:
+                came_back = None
             if not taken:
                 return
             self._go(node.exits(), taken)
 
-    def _go(self, exits: Any, taken: str) -> None:
+    def _flow(self, name: str) -> Flow:
+        try:
+            return self._book.flow(name)
+        except KeyError:
+            raise FlowStuckError(f"there is no flow {name!r}") from None
+
+    @staticmethod
+    def _node(flow: Flow, name: str) -> Node:
+        node = flow.nodes.get(name)
+        if node is None:
+            raise FlowStuckError(f"{flow.file}: there is no node {name!r}")
+        return node
+
+    def _enter(self, flow: Flow, given: Mapping[str, str]) -> None:
+        """Its parameters hide the variables of their names; what it declares besides has its default until something is set."""
+        depth, variables = len(self._frames), self.call.variables
+        if depth >= DEPTH_LIMIT:
+            raise FlowStuckError(f"{flow.file}: {flow.name!r} runs itself, {DEPTH_LIMIT} flows deep")
+        self._frames.append(Frame(flow.name, flow.start))
+        self.call.types = flow.types
+        if depth:
+            for name in flow.parameters.keys() & variables.keys():
+                variables[_hidden(name, depth)] = variables.pop(name)
+        for name, declared in (*flow.parameters.items(), *flow.variables.items()):
+            value = given.get(name, "") if name in flow.parameters else ""
+            if value or (declared.default and not variables.get(name)):
+                self.call.keep(name, value or declared.default or "")
+
+    def _leave(self) -> None:
+        """The innermost flow ends: what its parameters hid comes back. What it set besides stays set."""
+        frame, depth, variables = self._frames.pop(), len(self._frames), self.call.variables
+        if depth:
+            for name in self._flow(frame.flow).parameters:
+                variables.pop(name, None)
+                if _hidden(name, depth) in variables:
+                    variables[name] = variables.pop(_hidden(name, depth))
+
+    def _go(self, exits: Mapping[str, str], taken: str) -> None:
         if taken not in exits:
             raise FlowStuckError(f"{self.node!r} has no exit {taken!r}")
         frame = self._frames[-1]
@@ -130,21 +186,24 @@ class Walk:
         """Once: to the ``on_hang_up`` node of the innermost flow that has one, so that a half-told complaint is still filed."""
         self.hung_up = True
         while self._frames:
-            frame = self._frames[-1]
-            if node := self._book.flow(frame.flow).on_hang_up:
-                frame.node = node
+            if node := self._flow(self._frames[-1].flow).on_hang_up:
+                self._frames[-1].node = node
                 return True
-            self._frames.pop()
+            self._leave()
         return False
 
 
-def _drive(steps: Steps, resumed: QueueLeft | None) -> Generator[Effect, Outcome, tuple[str, bool]]:
-    """Pass a node's effects on; the first is answered by ``resumed`` where the walk is restored. Tells whether it spoke."""
+def _hidden(name: str, depth: int) -> str:
+    return f"{name}@{depth}"  # no variable of a flow file can be named so
+
+
+def _drive(steps: Steps, came_back: CameBack | None) -> Generator[Effect, Outcome, tuple[str, bool]]:
+    """Pass a node's effects on; the first is answered by ``came_back`` where the walk is restored. Tells whether it spoke."""
     spoke = False
     try:
         effect = next(steps)
-        if resumed is not None:
-            effect = steps.send(resumed)
+        if came_back is not None:
+            effect = steps.send(came_back)
         while True:
             spoke = spoke or isinstance(effect, CALL_EFFECTS)
             try:

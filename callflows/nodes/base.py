@@ -1,4 +1,7 @@
-"""What every node type is made of: its settings as written in a flow file, and ``steps()`` that yields effects."""
+"""What every node type is made of: its settings as written in a flow file, and ``steps()`` that yields effects.
+
+Nodes, those of other packages too, are written with this module, ``callflows.effects`` and ``callflows.outcomes``: docs/nodes/own-nodes.md.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from callflows.effects import Effect
+from callflows.nodes.variables import Secret, VariableType, fitted, referred
 from callflows.outcomes import Outcome
 from callflows.speech import Characters, Moment, Number, Recording, Segment, Speech, Text
 
 Steps = Generator[Effect, Outcome, str]
 NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 # YAML reads a bare 1 as a number; a key on the telephone is a character.
-Key = Annotated[str, BeforeValidator(lambda key: str(key) if isinstance(key, int) else key), Field(pattern=r"^[0-9*#]$")]
+_AsKey = BeforeValidator(lambda key: str(key) if isinstance(key, int) else key, json_schema_input_type=str | int)
+Key = Annotated[str, _AsKey, Field(pattern=r"^[0-9*#]$")]
+KeyOrAny = Annotated[str, _AsKey, Field(pattern=r"^[0-9*#_]$")]
+OTHERWISE = "_"  # the exit for everything that has none of its own
+# Longer than this nobody listens to; shorter than half a second nobody can press.
+Seconds = Annotated[float, Field(ge=0.5, le=60)]
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(characters|number|recording|time))?\}")
 
@@ -81,13 +89,43 @@ def _spoken(value: str, manner: str) -> Segment:
 
 @dataclass(slots=True)
 class CallState:
-    """What the flow knows of this call: its language and its variables. Restored after a queue, so plain text only."""
+    """What the flow knows of this call: its language and its variables. Restored after a queue, so plain text only.
+
+    ``types`` are those declared in the file that is being walked.
+    """
 
     language: str
     variables: dict[str, str] = field(default_factory=dict)
+    types: Mapping[str, VariableType] = field(default_factory=dict)
 
     def speech(self, words: Words, place: str) -> Speech:
         return words.speech(place, self.variables, self.language)
+
+    def keep(self, name: str, value: str, *, masked: bool = False) -> None:
+        """Set a variable. A value that doesn't fit its type is as good as none: afterwards the variable has no value.
+
+        With ``masked``, or where ``value`` is masked already, it reaches neither log nor database in clear.
+        """
+        kept = fitted(self.types.get(name), value)
+        if not kept:
+            self.variables.pop(name, None)
+        elif masked or isinstance(value, Secret):
+            self.variables[name] = Secret(kept)
+        else:
+            self.variables[name] = kept
+
+    def forget(self, name: str) -> None:
+        self.variables.pop(name, None)
+
+    def value(self, written: str) -> str:
+        """What a ``Value`` of the flow file comes to now; empty for a variable without one."""
+        name = referred(written)
+        return self.variables.get(name, "") if name else written
+
+    def storable(self, name: str | None) -> str | None:
+        """A variable's value for somebody who keeps it in clear: None when it has none, or is masked."""
+        value = self.variables.get(name) if name else None
+        return None if isinstance(value, Secret) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +136,17 @@ class Stay:
     prompts: int = 0
     asked: int = 0
 
+    def __add__(self, other: Stay) -> Stay:
+        return Stay(self.seconds + other.seconds, self.prompts + other.prompts, self.asked + other.asked)
 
+    def __mul__(self, times: int) -> Stay:
+        return Stay(self.seconds * times, self.prompts * times, self.asked * times)
+
+
+# The four things one of which every call must come to.
+Given = Literal["human", "message", "callback", "goodbye"]
+# What a node can name of the settings.
+Named = Literal["queue", "line", "hours", "phone", "webhook"]
 # How long words take to say, s; of the languages the slower one.
 Saying = Callable[[Words], float]
 
@@ -106,12 +154,13 @@ Saying = Callable[[Words], float]
 class Node(BaseModel):
     """One step of a flow. ``kind`` is the key that names it in the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
     kind: ClassVar[str]
     # Does the walk leave the daemon here? Such a node yields that one effect and nothing before it.
     hands_over: ClassVar[bool] = False
-    # What a caller gets here, if it is one of the four things that every call must come to.
-    gives: ClassVar[Literal["human", "message", "callback", "goodbye"] | None] = None
+    # What a caller gets here, and the exits by which he has got it; with no exit named, to enter is to get it.
+    gives: ClassVar[Given | None] = None
+    gives_by: ClassVar[frozenset[str]] = frozenset()
     # Where the caller is asked: the exits taken by one who presses nothing, or nothing right. The others are his own choice.
     not_chosen: ClassVar[frozenset[str]] = frozenset({"no_input", "wrong_key", "nothing", "refused"})
 
@@ -140,6 +189,6 @@ class Node(BaseModel):
         """Variables that this node needs, apart from those that its words read out; for the linter."""
         return set()
 
-    def names(self) -> Mapping[Literal["queue", "line", "hours", "phone", "webhook"], str]:
+    def names(self) -> Mapping[Named, str]:
         """What this node names of the settings; for the linter."""
         return {}

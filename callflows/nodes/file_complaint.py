@@ -8,38 +8,47 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from callflows.effects import FileComplaint
-from callflows.nodes.base import CallState, Node, NodeName, Steps, VariableName
+from callflows.nodes.base import CallState, Node, NodeName, Steps
+from callflows.nodes.variables import AssignedName, VariableName
 from callflows.outcomes import ComplaintFiled
 
 
 class ComplaintParts(BaseModel):
-    """Which variables hold what: product serial number, contact number, recording."""
+    """Which variables hold what."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
     serial: VariableName | None = None
+    """The variable with the product's serial number."""
     contact_number: VariableName | None = None
+    """The variable with the number to call back on."""
     recording: VariableName | None = None
+    """The variable with the recording."""
 
 
 class FileComplaintNode(Node):
+    """Opens a complaint. Its number is there only once it is safely stored; masked variables are left out of it."""
+
     kind: ClassVar[str] = "file_complaint"
     file_complaint: ComplaintParts
-    into: VariableName
+    """Which variables hold what the caller gave: `serial`, `contact_number`, `recording`."""
+    into: AssignedName
+    """The variable that gets the complaint's number."""
     complete: bool = True
+    """Did the caller come to the end? `false` in a node that `on_hang_up` leads to."""
     filed: NodeName
+    """The node when the complaint is stored."""
     not_stored: NodeName
+    """The node when it could not be stored; it must say so and still help."""
 
     def steps(self, call: CallState, place: str) -> Steps:
-        def value(variable: str | None) -> str | None:
-            return call.variables.get(variable) if variable else None
-
-        serial, recording = value(self.file_complaint.serial), value(self.file_complaint.recording)
+        parts = self.file_complaint
+        serial, recording = call.storable(parts.serial), call.storable(parts.recording)
         if not (self.complete or serial or recording):
             return "not_stored"  # hung up before saying anything: an abandoned call, not a complaint
-        contact_number = value(self.file_complaint.contact_number)
-        outcome = yield FileComplaint(serial, contact_number, recording, complete=self.complete)
+        outcome = yield FileComplaint(serial, call.storable(parts.contact_number), recording, complete=self.complete)
         if isinstance(outcome, ComplaintFiled):
-            call.variables[self.into] = outcome.number
+            call.keep(self.into, outcome.number)
             return "filed"
         return "not_stored"
 
@@ -48,3 +57,6 @@ class FileComplaintNode(Node):
 
     def assigns(self) -> set[str]:
         return {self.into}
+
+    def reads(self) -> set[str]:
+        return {name for name in (self.file_complaint.serial, self.file_complaint.contact_number, self.file_complaint.recording) if name}

@@ -10,9 +10,13 @@ from callflows.nodes.base import CallState, Node, NodeName, Steps
 
 
 class LanguageNode(Node):
+    """From here the caller is spoken to in this language."""
+
     kind: ClassVar[str] = "language"
     language: Literal["zh", "en"]
+    """`zh` or `en`."""
     next: NodeName
+    """The node after it."""
 
     def steps(self, call: CallState, place: str) -> Steps:
         call.language = self.language

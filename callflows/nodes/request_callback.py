@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from callflows.effects import RequestCallback
-from callflows.nodes.base import CallState, Node, NodeName, Steps
+from callflows.nodes.base import CallState, Given, Node, NodeName, Steps
 from callflows.outcomes import CallbackPromised
 
 
 class RequestCallbackNode(Node):
-    """Only the caller's own number: another one would have to be confirmed by whoever answers it, and costs us whatever it costs."""
+    """Promises the caller a call. Only to his own number: another one would have to be confirmed by whoever answers it."""
 
     kind: ClassVar[str] = "request_callback"
+    gives: ClassVar[Given | None] = "callback"
+    gives_by: ClassVar[frozenset[str]] = frozenset({"promised"})
     request_callback: Literal["caller"]
+    """`caller`: the number he calls from."""
     promised: NodeName
+    """The node once the promise is stored."""
     refused: NodeName
+    """The node when his number is withheld, or none that we call; offer something else there."""
 
     def steps(self, call: CallState, place: str) -> Steps:
         outcome = yield RequestCallback()

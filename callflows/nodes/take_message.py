@@ -6,19 +6,27 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from callflows.effects import TakeMessage
-from callflows.nodes.base import CallState, Node, NodeName, Steps, VariableName
+from callflows.nodes.base import CallState, Given, Node, NodeName, Steps
+from callflows.nodes.variables import VariableName
 from callflows.outcomes import MessageTaken
 
 
 class TakeMessageNode(Node):
+    """Keeps what `record` recorded as a message for the line."""
+
     kind: ClassVar[str] = "take_message"
+    gives: ClassVar[Given | None] = "message"
     take_message: VariableName
+    """The variable that holds the recording."""
     complete: bool = True
+    """Did the caller come to the end? `false` in a node that `on_hang_up` leads to."""
     taken: NodeName
+    """The node when the message is kept, or there was none."""
     not_stored: NodeName
+    """The node when it could not be kept; it must say so."""
 
     def steps(self, call: CallState, place: str) -> Steps:
-        recording = call.variables.get(self.take_message)
+        recording = call.storable(self.take_message)
         if not recording:  # hung up before the beep: there is nothing to keep
             return "taken"
         outcome = yield TakeMessage(recording, complete=self.complete)
@@ -26,3 +34,6 @@ class TakeMessageNode(Node):
 
     def exits(self) -> Mapping[str, str]:
         return {"taken": self.taken, "not_stored": self.not_stored}
+
+    def reads(self) -> set[str]:
+        return {self.take_message}
