@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from callflows import yaml_text
 from callflows.flow import NODE_KINDS, Flow, FlowBook, version_of
 from callflows.nodes.base import Node
+from callflows.nodes.variables import AssignedName, Declared
 from callflows.problems import Problem, in_file_order, near
 from callflows.schema_faults import schema_faults
 
@@ -26,7 +27,8 @@ SHIPPED_FLOWS = Path(__file__).parent / "flows"
 LARGEST_FILE = 2 * 1024 * 1024
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}\Z")
 NAME_RULE = "a name is small letters, digits and '_', begins with a letter and has at most 48 characters"
-HEAD_KEYS = ("flow", "start", "nodes", "on_hang_up")
+HEAD_KEYS = ("flow", "start", "nodes", "on_hang_up", "parameters", "variables")
+_DECLARATIONS = TypeAdapter(dict[AssignedName, Declared])
 
 
 class FlowError(Exception):
@@ -78,7 +80,7 @@ def load(sources: Mapping[str, str]) -> FlowBook:
     parsed = parse(sources)
     if parsed.problems:
         raise FlowError(parsed.problems)
-    return FlowBook(parsed.flows, version_of(sources))
+    return FlowBook(parsed.flows, version_of(sources), dict(sources))
 
 
 def parse(sources: Mapping[str, str]) -> Parsed:
@@ -112,6 +114,9 @@ class _FlowFile:
         name = self._name(table, "flow")
         start = self._name(table, "start")
         on_hang_up = self._name(table, "on_hang_up") if "on_hang_up" in table else None
+        parameters, variables = self._declarations(table, "parameters"), self._declarations(table, "variables")
+        for both in parameters.keys() & variables.keys():
+            self._fault(self._at("variables", both), "key-clash", f"{both!r} is a parameter already: declare it once")
         nodes = self._nodes(table.get("nodes"))
         lines = {".".join(path[1:]): line for path, line in self._document.lines.items() if path[0] == "nodes" and len(path) > 1}
         known = table["nodes"] if isinstance(table.get("nodes"), dict) else {}
@@ -124,7 +129,7 @@ class _FlowFile:
             first = self._parsed.flows[name].file
             self._fault(self._at("flow"), "key-clash", f"a flow named {name!r} is already in {first}: rename one of the two")
         else:
-            self._parsed.flows[name] = Flow(name, start or "", nodes, on_hang_up, self._file, lines)
+            self._parsed.flows[name] = Flow(name, start or "", nodes, on_hang_up, self._file, lines, parameters, variables)
             if len(self._parsed.problems) > before:
                 self._parsed.broken.add(name)
 
@@ -137,6 +142,17 @@ class _FlowFile:
         else:
             return value
         return None
+
+    def _declarations(self, table: dict[str, Any], key: str) -> dict[str, Declared]:
+        source = table.get(key)
+        if source is None:
+            return {}
+        try:  # "serial:" alone declares it too
+            return _DECLARATIONS.validate_python({k: v or {} for k, v in source.items()} if isinstance(source, dict) else source)
+        except ValidationError as error:
+            for fault in schema_faults(error, Declared, below=1):
+                self._fault(self._at(key, *fault.path), fault.code, f"{key}: {fault.message}")
+            return {}
 
     def _nodes(self, source: Any) -> dict[str, Node]:
         if not isinstance(source, dict) or not source:

@@ -1,4 +1,4 @@
-"""What is wrong with a flow file, and where: one sentence each. Made by the loader and the linter, shown by whoever has an author to tell."""
+"""What is wrong with a flow file, and where: one sentence each. Made by the loader and the linter, for whoever has an author to tell."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ _SENTENCES: Mapping[str, str] = {
     "literal_error": "must be {expected}",
 }
 _FORMS: Mapping[str, str] = {
-    "^[a-z][a-z0-9_]{0,47}$": "of a name: small letters, digits and '_', a letter first, at most 48 characters",
-    "^[a-z][a-z0-9_]{0,31}$": "of a variable: small letters, digits and '_', a letter first, at most 32 characters",
-    "^[0-9*#]$": "of a telephone key: one of 0-9, * and #",
-    "^[0-9*#_]$": "of a telephone key: one of 0-9, * and #, or _ for all others",
+    "^[a-z][a-z0-9_]{0,47}$": "no name: small letters, digits and '_', a letter first, at most 48 characters",
+    "^[a-z][a-z0-9_]{0,31}$": "no name for a variable: small letters, digits and '_', a letter first, at most 32 characters",
+    "^[0-9*#]$": "no telephone key: one of 0-9, * and #",
+    "^[0-9*#_]$": "no telephone key: one of 0-9, * and #, or _ for all others",
 }
 
 
@@ -52,14 +52,14 @@ class SchemaFault:
     message: str
 
 
-def schema_faults(error: ValidationError, node_type: type[BaseModel]) -> Iterator[SchemaFault]:
-    """Each fault of a node that didn't validate."""
+def schema_faults(error: ValidationError, model: type[BaseModel], *, below: int = 0) -> Iterator[SchemaFault]:
+    """Each fault of a node, or of ``model`` in a table so many keys ``below`` the one that didn't validate."""
     for detail in error.errors(include_url=False):
         path = tuple(str(part) for part in detail["loc"] if part != "[key]")
         shown = ".".join(path)
         if detail["type"] == "extra_forbidden":
-            known = _keys_at(node_type, path[:-1])
-            place = ".".join(path[:-1]) or getattr(node_type, "kind", "node")
+            known = _keys_at(model, path[below:-1])
+            place = ".".join(path[:-1]) or getattr(model, "kind", "node")
             hint = near(path[-1], known) or (f"; there is {', '.join(known)}" if known else "; take it away")
             yield SchemaFault(path, "unknown-key", f"{path[-1]!r} is no key of {place}{hint}")
         else:
@@ -70,7 +70,7 @@ def schema_faults(error: ValidationError, node_type: type[BaseModel]) -> Iterato
 def _sentence(sort: str, message: str, given: Any, context: Mapping[str, Any]) -> str:
     if sort == "string_pattern_mismatch":
         pattern = str(context.get("pattern"))
-        return f"{str(given)[:60]!r} is not {_FORMS.get(pattern, f'of the form {pattern}')}"
+        return f"{str(given)[:60]!r} is {_FORMS.get(pattern, f'not of the form {pattern}')}"
     if sort in _SENTENCES:
         return _SENTENCES[sort].format_map(dict(context))
     return message.removeprefix("Value error, ")
