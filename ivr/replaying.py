@@ -52,17 +52,24 @@ class Replay:
         }
 
 
+@dataclass(slots=True)
+class _Calls:
+    """``made_by_us``: the calls we promised and made. Whoever is called back waits in a queue again, and is no contact: he didn't call."""
+
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    made_by_us: set[str] = field(default_factory=set)
+
+
 def replay(files: Iterable[Path]) -> Replay:
     """Replay the files one after the other, as one stream of facts. Raises ReplayError."""
-    found = Replay()
-    contacts: dict[str, Contact] = {}
+    found, calls = Replay(), _Calls()
     for file in files:
-        _replay_stream(file, contacts, found)
-    found.contacts = sorted(contacts.values(), key=lambda contact: contact.started_at)
+        _replay_stream(file, calls, found)
+    found.contacts = sorted(calls.contacts.values(), key=lambda contact: contact.started_at)
     return found
 
 
-def _replay_stream(file: Path, contacts: dict[str, Contact], found: Replay) -> None:
+def _replay_stream(file: Path, calls: _Calls, found: Replay) -> None:
     framing, translator = AmiFraming(), Translator()
     last = datetime.fromtimestamp(0, UTC)  # until the first event says when; streams need timestampevents=yes
     try:
@@ -75,20 +82,22 @@ def _replay_stream(file: Path, contacts: dict[str, Contact], found: Replay) -> N
                         found.warnings.append(f"{file}: {suspicion.event}: {suspicion.why}; {kept}")
                     for fact in facts:
                         last = max(last, fact.at)
-                        _apply(fact, contacts, found)
+                        _apply(fact, calls, found)
     except OSError as error:
         raise ReplayError(f"{file}: can't be read: {error.strerror}") from error
     except MessageTooLong as error:
         raise ReplayError(f"{file}: this is no AMI stream: {error}") from error
 
 
-def _apply(fact: asterisk.Fact, contacts: dict[str, Contact], found: Replay) -> None:
+def _apply(fact: asterisk.Fact, calls: _Calls, found: Replay) -> None:
     if isinstance(fact, asterisk.AsteriskStopped):
         found.gaps.append({"at": fact.at.isoformat(), "why": "Asterisk was stopped; the hang-ups before it were nobody's doing"})
+    if isinstance(fact, asterisk.CallbackReported):  # told before the queue, by the same thread of Asterisk
+        calls.made_by_us.add(fact.call)
     contact_id = getattr(fact, "contact", "")
-    contact = contacts.get(contact_id)
-    if contact is None and contact_id and isinstance(fact, OPENING):
-        contact = contacts[contact_id] = Contact(contact_id, fact.at)
+    contact = calls.contacts.get(contact_id)
+    if contact is None and contact_id and isinstance(fact, OPENING) and fact.call not in calls.made_by_us:
+        contact = calls.contacts[contact_id] = Contact(contact_id, fact.at)
     if contact is not None:
         if isinstance(fact, asterisk.QueueExited):
             contact.call = contact.call or fact.call

@@ -39,6 +39,12 @@ def test_a_capture_without_callers_in_queues_tells_of_none(capture: str) -> None
     assert replay([CAPTURES / f"{capture}.ami"]).contacts == []
 
 
+def test_whom_we_call_is_no_contact() -> None:
+    """He has asked for it, presses 1 and waits in the queue: live and in a recording, nobody called us."""
+    assert replay([CAPTURES / "callback.ami"]).contacts == []
+    assert replay([CAPTURES / "timeout.ami", CAPTURES / "callback.ami"]).contacts == replay([CAPTURES / "timeout.ami"]).contacts
+
+
 def test_forged_events_are_told_of() -> None:
     assert replay([CAPTURES / "injected_callerid.ami"]).warnings
 
