@@ -1,27 +1,34 @@
-"""Plays a call through a flow without Asterisk: the same walk as the live one, with a scripted caller and a clock that is set.
+"""Plays a call through a flow without Asterisk: the same walk as the live one, with a caller and surroundings that are set.
 
-Pure. Used by ``ivrd flow simulate`` and by the flows' tests.
+Pure. Used by ``ivrd flow simulate`` and by the flows' tests. Time is counted, never waited for: digit timing is exact.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 
+from callflows.caller_steps import Step
 from callflows.effects import (
+    CALL_EFFECTS,
     Ask,
+    AskWebhook,
     CheckHours,
+    CheckPin,
+    Dial,
     Effect,
+    EnterLine,
     EnterNode,
     FileComplaint,
     HangUp,
+    KeepRating,
+    LookAtQueue,
+    LookUpCustomer,
+    OverrideHours,
     Queue,
     Record,
+    RememberChoice,
     RequestCallback,
     Say,
     TakeMessage,
@@ -32,259 +39,314 @@ from callflows.outcomes import (
     CallbackRefused,
     CallerHungUp,
     ComplaintFiled,
+    DialEnd,
+    DialLeft,
     Digits,
     Done,
-    Hours,
-    HoursState,
     MessageTaken,
     NoInput,
     NothingRecorded,
+    NotStored,
     Outcome,
+    PinAccepted,
+    PinRefused,
     QueueEnd,
     QueueLeft,
     Recorded,
+    WebhookFailed,
 )
-from callflows.speech import Speech, Text
+from callflows.scripted_caller import Act, Caller, CameBack, Gone, Heard, Key, Kind, Scene, ScriptedCaller, Talking
+from callflows.simulated_call import SimulatedCall, plain
+from callflows.speech import Speech
+from callflows.surroundings import Surroundings, written
 from callflows.walk import FlowStuckError, Walk
 
-PAUSE, HANG_UP = "p", "h"
-TALK = re.compile(r"t([0-9]+(?:\.[0-9]+)?)\Z")
-GROUP = re.compile(r"[0-9*#]+\Z")
-TALK_S = 5.0  # how long a simulated caller speaks when the script doesn't say
-QUEUE_WAIT_S = 10.0
-# Speech is slower than this nowhere in our prompts: 4 syllables a second in zh, 13 characters a second in en.
-SECONDS_PER_CHARACTER = {"zh": 0.25, "en": 0.077}
-# A caller who never ends a call is a fault of the flow, not patience of ours.
+EXIT_KEY = "1"  # leaves a queue, as the dialplan has it
+# Less than this is a cough or the beep's echo, not a message.
+SHORTEST_RECORDING_S = 1.0
+# Nobody waits longer; also how far a caller is asked ahead where nothing else ends the wait.
+LONGEST_WAIT_S = 3600.0
+# A call that doesn't end is a fault of the flow, not patience of ours.
 LONGEST_CALL_S = 4 * 3600
 
 
-class ScriptError(ValueError):
-    """The caller's script can't be read; the message names the word."""
+def simulate(book: FlowBook, flow: str, script: Iterable[Step], house: Surroundings, *, language: str) -> SimulatedCall:
+    """Walk one call by a script. Raises ChoiceError when the script chooses what isn't offered, KeyError for an unknown calendar."""
+    caller = ScriptedCaller(script)
+    call = play(book, flow, caller, house, language=language)
+    call.unused = [str(step) for step in caller.left]
+    call.performed = caller.performed
+    return call
 
 
-class StaffedHours(Protocol):
-    def is_open(self, at: datetime, zone: ZoneInfo) -> bool: ...
-    def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None: ...
-
-
-@dataclass(slots=True)
-class SimulatedCall:
-    """What happened. ``ending``: hangup, queue, caller_hung_up or error; ``seconds`` from answer to end."""
-
-    ending: str = "error"
-    path: list[str] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    filed: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-    queue: str | None = None
-    line: str | None = None
-    error: str | None = None
-    unused: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """As ``ivrd flow simulate --json`` prints it."""
-        return {
-            "ending": self.ending,
-            "queue": self.queue,
-            "line": self.line,
-            "path": self.path,
-            "effects": [{"effect": type(effect).__name__, **_plain(effect)} for effect in self.effects],
-            "filed": self.filed,
-            "seconds": round(self.seconds, 1),
-            "error": self.error,
-            "unused": self.unused,
-        }
-
-
-def _plain(effect: Effect) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(effect), default=str))
-    return plain
-
-
-def parse_script(script: str) -> list[str]:
-    """``4 12345678# 1 p t6 h``: groups of keys, p a pause until the time-out, t6 six seconds of talk, h hangs up. Raises ScriptError."""
-    words = script.split()
-    for word in words:
-        if word not in (PAUSE, HANG_UP) and not TALK.match(word) and not GROUP.match(word):
-            raise ScriptError(f"{word!r} is neither keys (0-9 * #) nor p, h or t<seconds>")
-    return words
-
-
-def simulate(
-    book: FlowBook,
-    flow: str,
-    script: list[str],
-    *,
-    at: datetime,
-    caller: str,
-    language: str,
-    calendars: Mapping[str, StaffedHours],
-    zone: ZoneInfo,
-    queue_ends: tuple[QueueEnd, ...] = (),
-) -> SimulatedCall:
-    """Walk one call. ``queue_ends`` say how the caller comes back from each queue; without one left the call ends in the queue."""
-    run = _Run(book, script, at, caller, calendars, zone, list(queue_ends))
-    walk = Walk.begin(book, flow, language, {"contact_number": caller} if caller else {})
-    queue_left: QueueLeft | None = None
+def play(book: FlowBook, flow: str, caller: Caller, house: Surroundings, *, language: str) -> SimulatedCall:
+    """Walk one call with any caller, e.g. a person at a terminal. Raises what the caller's ``act`` raises."""
+    walk = Walk.begin(book, flow, language, {"contact_number": house.caller} if house.caller else {})
+    run = _Run(book, caller, house, walk)
+    came_back: QueueLeft | DialLeft | None = None
     try:
-        while True:
-            run.drive(walk, queue_left)
-            if run.call.ending != "queue" or not run.queue_ends:
-                break
-            queue_left = QueueLeft(run.queue_ends.pop(0))
-            walk = Walk(book, walk.position)  # as the live one: nothing but the position is kept over a queue
+        while (came_back := run.leg(came_back)) is not None:
+            # As the live one: nothing but the position is kept while the caller is out of the daemon's hands.
+            run.walk = Walk(book, run.walk.position)
     except FlowStuckError as error:
         run.call.ending, run.call.error = "error", str(error)
-    run.call.unused = run.words[1:] if run.call.ending == "caller_hung_up" else run.words
+    run.call.language = run.walk.call.language
     return run.call
 
 
 class _Run:
-    def __init__(
-        self,
-        book: FlowBook,
-        words: list[str],
-        at: datetime,
-        caller: str,
-        calendars: Mapping[str, StaffedHours],
-        zone: ZoneInfo,
-        queue_ends: list[QueueEnd],
-    ) -> None:
+    def __init__(self, book: FlowBook, caller: Caller, house: Surroundings, walk: Walk) -> None:
         self.call = SimulatedCall()
-        self.words = list(words)
-        self.queue_ends = queue_ends
+        self.walk = walk
         self._book = book
-        self._at = at
         self._caller = caller
-        self._calendars = calendars
-        self._zone = zone
-        self._ahead = ""
-        self._recordings = 0
+        self._house = house
+        self._queue_ends = list(house.queue_ends)
+        self._dial_ends = list(house.dial_ends)
+        self._ahead = ""  # the key that cut something short: the first of the next answer
+        self._asked = 0  # questions and recordings so far
+        self._recordings: dict[str, float] = {}
+        self._gone = False  # he hung up while we looked something up
 
-    def drive(self, walk: Walk, queue_left: QueueLeft | None) -> None:
-        steps = walk.run(queue_left)
+    @property
+    def now(self) -> float:
+        return self.call.seconds
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self.call.seconds = seconds
+
+    def leg(self, came_back: QueueLeft | DialLeft | None) -> QueueLeft | DialLeft | None:
+        """To the end of the call, or until the caller comes back from a queue or telephone. Raises FlowStuckError."""
         self.call.ending = "hangup"
+        steps = self.walk.run(came_back)
         try:
             effect = next(steps)
             while True:
-                if self.call.seconds > LONGEST_CALL_S:
+                if self.now > LONGEST_CALL_S:
                     raise FlowStuckError("the call never ends")
                 try:
-                    outcome = self._perform(effect, walk)
+                    if isinstance(effect, CALL_EFFECTS) and (self.walk.hung_up or self._gone):
+                        raise CallerHungUp
+                    self.call.effects.append(effect)
+                    if isinstance(effect, Queue):
+                        return self._queue(effect)
+                    if isinstance(effect, Dial):
+                        return self._dial(effect)
+                    if isinstance(effect, HangUp):
+                        return None
+                    outcome = self._perform(effect)
                 except CallerHungUp as gone:
                     self.call.ending = "caller_hung_up"
                     effect = steps.throw(gone)
-                    continue
-                if isinstance(effect, Queue | HangUp):
-                    return
-                effect = steps.send(outcome)
+                else:
+                    effect = steps.send(outcome)
         except StopIteration:
-            return
+            return None
         finally:
             steps.close()
 
-    def _perform(self, effect: Effect, walk: Walk) -> Outcome:
-        if walk.hung_up and isinstance(effect, Say | Ask | Record | Queue | HangUp):
-            raise CallerHungUp
-        self.call.effects.append(effect)
+    def _perform(self, effect: Effect) -> Outcome:
         match effect:
-            case EnterNode(node=node) if not walk.hung_up:
-                self.call.path.append(node)
+            case EnterNode():
+                self._enter(effect.node)
+            case EnterLine(line=line):
+                self.call.line = line
             case Say(speech=speech, barge_in=barge_in):
-                self._say(speech, barge_in, walk.call.language)
+                self._say(speech, barge_in)
             case Ask():
-                return self._ask(effect, walk.call.language)
+                return self._ask(effect)
             case Record():
                 return self._record(effect)
-            case Queue(queue=queue):
-                self.call.ending, self.call.queue = "queue", queue
-                self.call.seconds += QUEUE_WAIT_S if self.queue_ends else 0.0
             case CheckHours(calendar=name):
-                return self._hours(name)
-            case FileComplaint():
-                return self._file(effect)
-            case TakeMessage(recording=recording, complete=complete):
-                self.call.filed.append({"kind": "message", "recording": recording, "complete": complete})
-                return MessageTaken()
-            case RequestCallback():
-                if not self._caller:
-                    return CallbackRefused()
-                self.call.filed.append({"kind": "callback", "number": self._caller})
-                return CallbackPromised()
-            case _:
-                self.call.line = getattr(effect, "line", self.call.line)
+                return self._house.hours(name, self._house.at + timedelta(seconds=self.now))
+            case LookAtQueue(queue=queue):
+                return self._house.outlook(queue)
+            case LookUpCustomer():
+                return self._house.customer
+            case AskWebhook(webhook=name):
+                self._work(self._house.webhook_s)
+                return self._house.webhooks.get(name, WebhookFailed())
+            case CheckPin(pin=pin):
+                who = self._house.pins.get(pin)
+                return PinAccepted(who) if who else PinRefused()
+            case FileComplaint() | TakeMessage() | RequestCallback() | KeepRating() | RememberChoice() | OverrideHours():
+                return self._store(effect)
+            case _:  # SetLanguage, which the walk itself knows; OfferRating, which is told by the effects
+                pass
         return Done()
 
-    def _say(self, speech: Speech, barge_in: bool, language: str) -> None:
+    def _enter(self, name: str) -> None:
+        frame = self.walk.position.frames[-1]
+        self.call.entered.add((frame.flow, frame.node))
+        if self.walk.left:
+            self.call.exits.add(self.walk.left)
+        if not self.walk.hung_up:
+            self.call.path.append(name)
+            self._caller.entered(name, self.now)
+
+    # ------------------------------------------------------------------------------------------- with the caller
+
+    def _act(self, until: float, scene: Scene) -> Act | None:
+        """What the caller does before ``until``; the clock then stands there. Raises CallerHungUp."""
+        act = self._caller.act(self.now, until, scene)
+        self.now = max(self.now, act.at) if act else until
+        if isinstance(act, Gone):
+            raise CallerHungUp
+        return act
+
+    def _scene(self, kind: Kind, **more: Any) -> Scene:
+        frame = self.walk.position.frames[-1]
+        return Scene(kind, self._book.flow(frame.flow).nodes[frame.node], self.walk.call.language, **more)
+
+    def _work(self, seconds: float) -> None:
+        """Nothing is heard, and keys are lost; of a hang-up we learn when there is something to say again."""
+        until, scene = self.now + seconds, self._scene(Kind.WORK)
+        try:
+            while self._act(until, scene):
+                pass
+        except CallerHungUp:
+            self._gone = True
+
+    def _speak(self, speech: Speech, scene: Scene, seconds: float) -> Key | None:
+        """Say it, to its end or to the key that cuts it short."""
+        began, until = self.now, self.now + seconds
+        text = written(speech, scene.language)
+        key: Act | None = None
+        if text:
+            self._caller.hears(began, text, seconds)
+        try:
+            while (key := self._act(until, scene)) and not (isinstance(key, Key) and scene.barge_in):
+                pass
+        finally:
+            if text:
+                self.call.heard.append(Heard(began, self.now - began, text, self.walk.node, scene.language))
+        return key if isinstance(key, Key) else None
+
+    def _seconds(self, speech: Speech) -> float:
+        return self._house.saying(speech, self.walk.call.language)
+
+    def _say(self, speech: Speech, barge_in: bool) -> None:
         if barge_in and self._ahead:
             return
-        self._may_hang_up()
-        self.call.seconds += _seconds(speech, language)
+        if key := self._speak(speech, self._scene(Kind.SPEECH, barge_in=barge_in), self._seconds(speech)):
+            self._ahead += key.key
 
-    def _ask(self, question: Ask, language: str) -> Outcome:
-        if not self._ahead:
-            self._may_hang_up()
-            self.call.seconds += _seconds(question.speech, language)
-            word = self.words.pop(0) if self.words else PAUSE
-            if not GROUP.match(word):
-                self.call.seconds += question.first_digit_s
-                return NoInput()
-            self._ahead = word
-        keys, self._ahead = self._ahead[: question.longest], self._ahead[question.longest :]
-        head, hash_key, tail = keys.partition("#")
-        if hash_key:
-            keys, self._ahead = head or "#", tail + self._ahead
-        elif self._ahead.startswith("#") and question.longest > 1:
-            self._ahead = self._ahead[1:]
-        return Digits(keys)
+    def _ask(self, question: Ask) -> Outcome:
+        self._asked += 1
+        keys, self._ahead = self._ahead if question.barge_in else "", ""
+        if not keys:
+            seconds = self._seconds(question.speech)
+            scene = self._scene(
+                Kind.QUESTION, number=self._asked, heard_at=self.now + seconds, barge_in=question.barge_in
+            )  # fmt: skip
+            key = self._speak(question.speech, scene, seconds) or self._key(self.now + question.first_digit_s, scene)
+            keys = key.key if key else ""
+        keys = self._complete(question, keys)
+        self._caller.passed(self._asked, self.now)
+        return Digits(keys) if keys else NoInput()
+
+    def _complete(self, question: Ask, keys: str) -> str:
+        """The rest of an answer that has begun. ``#`` alone stands for itself."""
+        latest = self.now + question.overall_s if question.overall_s is not None else float("inf")
+        scene = self._scene(Kind.QUESTION, number=self._asked, heard_at=self.now, begun=True)
+        while keys and len(keys) < question.longest and not keys.endswith("#"):
+            key = self._key(min(self.now + question.inter_digit_s, latest), scene)
+            if key is None:
+                break
+            keys += key.key
+        return keys.removesuffix("#") if len(keys) > 1 else keys
+
+    def _key(self, until: float, scene: Scene) -> Key | None:
+        while act := self._act(until, scene):
+            if isinstance(act, Key):
+                return act
+        return None
 
     def _record(self, effect: Record) -> Outcome:
-        seconds = TALK_S
-        if self.words and (talk := TALK.match(self.words[0])):
-            self.words.pop(0)
-            seconds = min(float(talk[1]), effect.longest_s)
-        elif self.words and self.words[0] == PAUSE:
-            self.words.pop(0)
-            self.call.seconds += effect.silence_s
-            return NothingRecorded()
-        self._recordings += 1
-        self.call.seconds += seconds
-        recorded = Recorded(f"recording-{self._recordings}", seconds)
-        if self.words and self.words[0] == HANG_UP:
-            raise CallerHungUp(recorded)
-        if self.words and self.words[0].startswith("#"):  # ends the recording; what follows is for the next question
-            rest = self.words.pop(0)[1:]
-            self.words[:0] = [rest] if rest else []
-        else:
-            self.call.seconds += effect.silence_s
-        return recorded
+        self._asked += 1
+        self._ahead = ""
+        scene = self._scene(Kind.RECORDING, number=self._asked)
+        began = quiet_from = self.now
+        latest = began + effect.longest_s
+        try:
+            while act := self._act(min(quiet_from + effect.silence_s, latest), scene):
+                if isinstance(act, Talking):
+                    self.now = quiet_from = min(act.at + act.seconds, latest)
+                elif isinstance(act, Key) and act.key == "#":
+                    break
+        except CallerHungUp:
+            raise CallerHungUp(self._recorded(quiet_from - began)) from None
+        finally:
+            self._caller.passed(self._asked, self.now)
+        return self._recorded(quiet_from - began) or NothingRecorded()
 
-    def _may_hang_up(self) -> None:
-        if self.words and self.words[0] == HANG_UP:
-            raise CallerHungUp
+    def _recorded(self, seconds: float) -> Recorded | None:
+        if seconds < SHORTEST_RECORDING_S:
+            return None
+        reference = f"recording-{len(self._recordings) + 1}"
+        self._recordings[reference] = seconds
+        return Recorded(reference, round(seconds, 3))
 
-    def _hours(self, name: str) -> Outcome:
-        now = self._at + timedelta(seconds=self.call.seconds)
-        calendar = self._calendars[name]
-        if calendar.is_open(now, self._zone):
-            return Hours(HoursState.OPEN)
-        return Hours(HoursState.CLOSED, calendar.opens_at(now, self._zone))
+    # ------------------------------------------------------------------------------------------- out of our hands
 
-    def _file(self, effect: FileComplaint) -> Outcome:
-        self.call.filed.append(
-            {
-                "kind": "complaint",
-                "serial": effect.serial,
-                "contact_number": effect.contact_number,
-                "recording": effect.recording,
-                "complete": effect.complete,
-            }
-        )
-        return ComplaintFiled(f"C{self._at.astimezone(self._zone):%Y%m%d}{1:05d}")
+    def _queue(self, effect: Queue) -> QueueLeft | None:
+        """A caller who hangs up in a queue isn't the walk's any more: the daemon hears of it from Asterisk alone."""
+        self.call.ending, self.call.queue = "queue", effect.queue
+        ends = self._queue_ends
+        end = self._away(self._house.queue_wait_s if ends else None, Kind.QUEUE)
+        if end is None and ends and self.call.ending == "queue":
+            end = ends.pop(0)
+        return QueueLeft(end) if isinstance(end, QueueEnd) else None
+
+    def _dial(self, effect: Dial) -> DialLeft | None:
+        self.call.ending, self.call.phone = "dial", effect.phone
+        ends = self._dial_ends
+        end = self._away(self._house.ring_s if ends else None, Kind.DIAL)
+        if end is None and ends and self.call.ending == "dial":
+            end = ends.pop(0)
+        return DialLeft(end) if isinstance(end, DialEnd) else None
+
+    def _away(self, seconds: float | None, kind: Kind) -> QueueEnd | DialEnd | None:
+        """How he himself ends the wait. ``seconds`` None: nobody else does."""
+        began, scene = self.now, self._scene(kind)
+        try:
+            while act := self._act(began + (LONGEST_WAIT_S if seconds is None else seconds), scene):
+                if isinstance(act, CameBack):
+                    return act.end
+                if isinstance(act, Key) and act.key == EXIT_KEY and kind is Kind.QUEUE:
+                    return QueueEnd.KEY
+        except CallerHungUp:
+            self.call.ending = "caller_hung_up"
+            return None
+        if seconds is None:
+            self.now = began
+        return None
+
+    # ------------------------------------------------------------------------------------------- what is kept
+
+    def _store(
+        self, effect: FileComplaint | TakeMessage | RequestCallback | KeepRating | RememberChoice | OverrideHours
+    ) -> Outcome:  # fmt: skip
+        match effect:
+            case RememberChoice(name=name, value=value):
+                self.call.remembered[name] = value
+                return Done()
+            case RequestCallback():
+                if not (self._house.caller and self._house.promises and self._house.stored):
+                    return CallbackRefused()
+                self.call.filed.append({"kind": "callback", "number": self._house.caller})
+                return CallbackPromised()
+        if not self._house.stored:
+            return Done() if isinstance(effect, KeepRating) else NotStored()
+        self.call.filed.append({"kind": _KINDS[type(effect)], **plain(effect)})
+        match effect:
+            case FileComplaint():
+                return ComplaintFiled(f"C{self._house.at.astimezone(self._house.zone):%Y%m%d}00001")
+            case TakeMessage():
+                return MessageTaken()
+            case _:
+                return Done()
 
 
-def _seconds(speech: Speech, language: str) -> float:
-    each = SECONDS_PER_CHARACTER.get(language, 0.1)
-    texts = (prompt.text for segment in speech if isinstance(segment, Text) and (prompt := segment.prompt(language)))
-    others = sum(len(getattr(segment, "value", "")) * 0.45 for segment in speech if isinstance(getattr(segment, "value", None), str))
-    return sum(len(text) * each for text in texts) + others
+_KINDS: dict[type[Effect], str] = {FileComplaint: "complaint", TakeMessage: "message", KeepRating: "rating", OverrideHours: "hours"}

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from callflows import linter, loader, simulator
+from callflows import linter, loader
 from callflows.calendar import CalendarError
+from callflows.flow import FlowBook
 from callflows.loader import FlowError, Problem
-from callflows.simulator import parse_script
-from ivr.assembly import calendars
-from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
-from ivr.domain.numbers import normalise, spoken
+from ivr.cli_common import ConfigOption, JsonOption, fail, print_json, settings_from
+from ivr.cli_flow_common import book_and_flow, flow_folder, linter_house
+from ivr.cli_flow_simulate import simulate_flow
+from ivr.cli_flow_test import run_cases
 
-app = typer.Typer(help="Call flows: find what is wrong with them, and play them.", no_args_is_help=True)
+app = typer.Typer(help="Call flows: find what is wrong with them, play and test them.", no_args_is_help=True)
+app.command("simulate", epilog='Example: ivrd flow simulate hotline --keys "4 12345678# 1 1 t6 # #" --at 2026-02-14T10:00:00+08:00')(
+    simulate_flow
+)
+app.command("test", epilog="Example: ivrd flow test callflows/flows")(run_cases)
 
 
 @app.command(epilog="Example: ivrd flow lint callflows/flows")
@@ -28,13 +32,12 @@ def lint(
 ) -> None:
     """Every fault of the flows with file, line and code; exits 1 when there is an error."""
     settings = settings_from(config)
-    place = folder or settings.flows or loader.SHIPPED_FLOWS
+    place = folder or flow_folder(settings)
     try:
         sources = {str(place): place.read_text(encoding="utf-8")} if place.is_file() else loader.read_folder(place)
         book = loader.load(sources)
-        house = linter.House(settings.queues, settings.lines, calendars(settings), settings.hotline.languages)
         main = settings.hotline.flow if place.is_dir() else next(iter(book.flows))
-        problems = linter.lint(book, house, main)
+        problems = linter.lint(book, linter_house(settings), main)
     except FlowError as error:
         problems = error.problems
     except (CalendarError, OSError, UnicodeDecodeError) as error:
@@ -44,51 +47,52 @@ def lint(
     raise typer.Exit(1 if bad else 0)
 
 
-@app.command(epilog='Example: ivrd flow simulate hotline --keys "4 12345678# 1 1 t6 # #" --at 2026-02-14T10:00:00+08:00')
-def simulate(
+@app.command(epilog="Example: ivrd flow show complaint_intake")
+def show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A flow's name, or a flow file.")] = "hotline",
     config: ConfigOption = None,
-    keys: Annotated[str, typer.Option(help="Groups of keys; p = silence, t5 = five seconds of talk, h = hang up.")] = "",
-    at: Annotated[str, typer.Option(help="When the call comes in, ISO 8601; now by default.")] = "",
-    caller: Annotated[str, typer.Option(help="The caller's number; empty = withheld.")] = "13800138000",
     as_json: JsonOption = False,
 ) -> None:
-    """Play a call without Asterisk: the same flows and the same engine as the live one."""
-    settings = settings_from(config)
+    """A flow's nodes in the order of the file: what each says, and where it leads."""
     try:
-        begin = datetime.fromisoformat(at) if at else datetime.now(UTC)
-        words = parse_script(keys)
-        place = Path(name)
-        if place.is_file():
-            book = loader.load({name: place.read_text(encoding="utf-8")})
-            flow = next(iter(book.flows))
-        else:
-            book, flow = loader.load(loader.read_folder(settings.flows or loader.SHIPPED_FLOWS)), name
-        if flow not in book.flows:
-            fail(f"no flow is named {flow!r}; there is {', '.join(sorted(book.flows))}")
-        call = simulator.simulate(
-            book,
-            flow,
-            words,
-            at=begin if begin.tzinfo else begin.replace(tzinfo=settings.zone),
-            caller=spoken(normalise(caller, settings.hotline.country, settings.hotline.area_code), settings.hotline.country),
-            language=settings.hotline.language,
-            calendars=calendars(settings),
-            zone=settings.zone,
-        )
+        book, flow = book_and_flow(name, settings_from(config))
     except FlowError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (CalendarError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         fail(str(error))
+    shown = _as_json(book, flow)
     if as_json:
-        typer.echo(json.dumps(call.as_json(), ensure_ascii=False))
-    else:
-        typer.echo("\n".join(call.path))
-        ending = f"{call.ending} {call.queue}" if call.ending == "queue" else call.ending
-        typer.echo(f"{ending} after {call.seconds:.1f} s" + (f": {call.error}" if call.error else ""))
-        for filed in call.filed:
-            typer.echo(f"filed: {json.dumps(filed, ensure_ascii=False)}")
-    raise typer.Exit(1 if call.ending == "error" else 0)
+        print_json(shown)
+        return
+    typer.echo(f"{flow}, version {book.version}, {shown['file']}: begins at {shown['start']}")
+    for node in shown["nodes"]:
+        typer.echo(f"{node['line']:5d}  {node['name']} ({node['kind']})")
+        for slot, words in node["words"].items():
+            for language, text in words.items():
+                typer.echo(f"         {slot + ' ' if slot else ''}{language}: {text}")
+        for exit_name, target in node["exits"].items():
+            typer.echo(f"         {exit_name} → {target}")
+
+
+def _as_json(book: FlowBook, name: str) -> dict[str, Any]:
+    flow = book.flow(name)
+    return {
+        "flow": name,
+        "version": book.version,
+        "file": flow.file,
+        "start": flow.start,
+        "on_hang_up": flow.on_hang_up,
+        "nodes": [
+            {
+                "name": node_name,
+                "kind": node.kind,
+                "line": flow.lines.get(node_name, 1),
+                "words": {slot: words.model_dump(exclude_none=True) for slot, words in node.words().items()},
+                "exits": dict(node.exits()),
+            }
+            for node_name, node in flow.nodes.items()
+        ],
+    }
 
 
 def _tell(problems: list[Problem], bad: bool, as_json: bool) -> None:

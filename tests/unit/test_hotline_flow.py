@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from callflows import linter, loader
 from callflows.calendar import AlwaysOpen, Calendar
+from callflows.caller_steps import ScriptError, parse_script
 from callflows.effects import Say
 from callflows.flow import FlowBook
 from callflows.outcomes import QueueEnd
-from callflows.simulator import ScriptError, SimulatedCall, parse_script, simulate
+from callflows.simulated_call import SimulatedCall
+from callflows.simulator import simulate
 from callflows.speech import Moment
+from callflows.surroundings import Surroundings
 from callflows.walk import Position, Walk
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -33,9 +36,8 @@ def book() -> FlowBook:
 def call(book: FlowBook, keys: str, *, closed: bool = False, caller: str = "13800138000", ends: tuple[QueueEnd, ...] = ()) -> SimulatedCall:
     calendars = dict.fromkeys(OPEN, OFFICE) if closed else OPEN
     at = NOON.replace(hour=22) if closed else NOON
-    return simulate(
-        book, "hotline", parse_script(keys), at=at, caller=caller, language="zh", calendars=calendars, zone=ZONE, queue_ends=ends
-    )
+    house = Surroundings(at, ZONE, calendars, caller=caller, queue_ends=ends)
+    return simulate(book, "hotline", parse_script(keys), house, language="zh")
 
 
 def test_the_shipped_flows_have_no_fault(book: FlowBook) -> None:
