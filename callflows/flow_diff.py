@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from callflows.flow import Flow, FlowBook
 from callflows.nodes.base import Node, Words
 
@@ -111,7 +113,7 @@ def _leaves(value: Any, place: str = "") -> dict[str, str]:
     """Everything set, by dotted name; words apart, for they are compared as words."""
     if isinstance(value, Words) or value is None:
         return {}
-    if hasattr(value, "model_fields"):
+    if isinstance(value, BaseModel):
         fields = type(value).model_fields
         value = {field.alias or name: getattr(value, name) for name, field in fields.items()}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
