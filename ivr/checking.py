@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.conf_text import ConfigurationError
-from callflows.calendar import CalendarError
+from callflows.calendar import CalendarError, warnings
 from callflows.loader import FlowError
-from ivr.assembly import flow_book
+from ivr.assembly import SHIPPED_CALENDAR, calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.outgoing import outgoing_faults
 from ivr.prompts.library import PromptLibrary
@@ -21,6 +22,16 @@ from ivr.settings import Settings, SettingsError
 def faults_of(settings: Settings) -> list[str]:
     """A sentence each, with where it is; empty when all is well."""
     return [*_flow_faults(settings), *_asterisk_faults(settings), *outgoing_faults(settings)]
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """What is no fault and yet uncertain: years of the calendar whose holidays aren't published. A sentence each."""
+    try:
+        known = calendars(settings)
+    except CalendarError:
+        return []  # the faults say so
+    today = datetime.now(UTC).astimezone(settings.zone).date()
+    return [f"{settings.calendar or SHIPPED_CALENDAR}: {sentence}" for sentence in warnings(list(known.values()), today)]
 
 
 def _flow_faults(settings: Settings) -> list[str]:

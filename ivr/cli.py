@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_prompts, cli_report, cli_users, log
+from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_hours, cli_prompts, cli_report, cli_users, log
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
@@ -28,6 +28,7 @@ app.add_typer(cli_complaints.app, name="complaints")
 app.add_typer(cli_callbacks.app, name="callbacks")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
+app.add_typer(cli_hours.app, name="hours")
 app.add_typer(cli_asterisk.app, name="asterisk")
 app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")
@@ -58,13 +59,15 @@ def run(config: ConfigOption = None) -> None:
 @app.command(epilog="Example: ivrd check --json")
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Settings, flows, calendar, prompts and the Asterisk configuration: every fault with where it is."""
-    from ivr.checking import faults_of
+    from ivr.checking import faults_of, warnings_of
 
     settings = settings_from(config)
-    faults = faults_of(settings)
+    faults, warnings = faults_of(settings), warnings_of(settings)
     if as_json:
-        typer.echo(json.dumps({"ok": not faults, "problems": faults}, ensure_ascii=False))
+        typer.echo(json.dumps({"ok": not faults, "problems": faults, "warnings": warnings}, ensure_ascii=False))
     else:
+        for warning in warnings:
+            typer.echo(f"warning: {warning}", err=True)
         for fault in faults:
             typer.echo(fault, err=True)
         if not faults:
