@@ -22,6 +22,7 @@ from ivr.alerts.consequence import abandoned_call_alert
 from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.calling_back import CallingBack
+from ivr.house import House
 from ivr.intake import Intake
 from ivr.outbox import Outbox
 from ivr.outgoing import outbox_from
@@ -29,7 +30,7 @@ from ivr.posting import Poster
 from ivr.promises import Desk, Promises, Terms, allow_list
 from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
-from ivr.session import House, Session
+from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
@@ -149,6 +150,7 @@ class Daemon:
             recordings=settings.paths.recordings,
             prompts=self._prompts,
             tracker=self._tracker,
+            sealer=self._sealer,
             intake=self._intake,
             callbacks=Desk(self._database, self._promises),
         )

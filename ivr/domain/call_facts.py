@@ -58,6 +58,14 @@ class QueueRequested(SessionFact):
 
 
 @dataclass(frozen=True, slots=True)
+class DialRequested(SessionFact):
+    """The dialplan was told to connect the caller to a telephone of the settings; ``position`` as in QueueRequested."""
+
+    phone: str
+    position: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ComplaintRegistered(SessionFact):
     number: str
     complete: bool

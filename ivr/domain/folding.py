@@ -71,7 +71,7 @@ def _language(contact: Contact, fact: session.LanguageChosen) -> None:
     contact.language = fact.language
 
 
-def _queue_requested(contact: Contact, fact: session.QueueRequested) -> None:
+def _handed_over(contact: Contact, fact: session.QueueRequested | session.DialRequested) -> None:
     contact.resume = fact.position
 
 
@@ -328,7 +328,8 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     session.KeysPressed: _keys,
     session.LineEntered: _line,
     session.LanguageChosen: _language,
-    session.QueueRequested: _queue_requested,
+    session.QueueRequested: _handed_over,
+    session.DialRequested: _handed_over,
     session.ComplaintRegistered: _complaint,
     session.MessageLeft: _message,
     session.CallbackAccepted: _callback,

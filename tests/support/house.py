@@ -24,10 +24,11 @@ from ivr.crm.carrier import CrmCarrier
 from ivr.crm.port import Crm
 from ivr.crm.register import BuiltInRegister
 from ivr.domain.contacts import Contact
+from ivr.house import House
 from ivr.intake import Intake
 from ivr.outbox import Outbox
 from ivr.promises import Desk, Promises, Terms
-from ivr.session import House, Session
+from ivr.session import Session
 from ivr.store import complaints, contacts
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
@@ -145,6 +146,7 @@ async def inside(
         recordings=folder / "recordings",
         prompts=prompts,
         tracker=tracker,
+        sealer=sealer,
         intake=intake,
         callbacks=Desk(database, Promises(sealer, ALLOWED, TERMS)),
         clock=(lambda: now) if now else (lambda: datetime.now(UTC)),

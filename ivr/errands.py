@@ -1,0 +1,178 @@
+"""Performs what a flow asks of the house: hours, complaints, promises, customers, webhooks, ratings. For ``ivr.session`` alone.
+
+Each errand has a deadline, and a fault of a port becomes the outcome that a flow expects of it: a caller never waits for a store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from callflows.effects import (
+    AskWebhook,
+    CheckHours,
+    CheckPin,
+    Effect,
+    FileComplaint,
+    KeepRating,
+    LookAtQueue,
+    LookUpCustomer,
+    OfferRating,
+    OverrideHours,
+    RememberChoice,
+    RequestCallback,
+    TakeMessage,
+)
+from callflows.outcomes import (
+    CallbackPromised,
+    CallbackRefused,
+    ComplaintFiled,
+    CustomerUnknown,
+    Done,
+    Hours,
+    HoursState,
+    MessageTaken,
+    NotStored,
+    Outcome,
+    PinAccepted,
+    PinRefused,
+    QueueOutlook,
+    WebhookFailed,
+)
+from ivr.domain.call_facts import CallbackAccepted, ComplaintRegistered, FoundClosed, MessageLeft, SessionFact
+from ivr.domain.contacts import Contact
+from ivr.house import House
+from ivr.store.database import StoreError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+# The caller hears nothing meanwhile.
+LOOK_UP_S = 0.8
+OUTLOOK_S = 0.5
+NOTE_S = 1.0  # what is only noted down
+PIN_S = 2.0  # a PIN's hash is slow on purpose
+OVERRIDE_S = 3.0
+WEBHOOK_S = 6.0  # beyond any webhook's own deadline
+NOTHING_TOLD = QueueOutlook(position=1, shortest_s=None, longest_s=None, staffed=False)
+
+
+class Errands:
+    """Those of one call. ``recorded_s`` are the lengths of its recordings, by reference."""
+
+    def __init__(self, house: House, contact_id: str, recorded_s: dict[str, float]) -> None:
+        self._house = house
+        self._contact_id = contact_id
+        self._recorded_s = recorded_s
+
+    async def run(self, effect: Effect) -> Outcome:
+        """Raises StoreError when the contact isn't tracked, KeyError for a calendar that isn't there: faults of ours."""
+        match effect:
+            case CheckHours(calendar=name):
+                return self._hours(name)
+            case FileComplaint():
+                return await self._file_complaint(effect)
+            case TakeMessage():
+                return await self._take_message(effect)
+            case RequestCallback():
+                return await self._request_callback()
+            case LookUpCustomer():
+                desk = self._house.customers
+                return await _within("customer", LOOK_UP_S, desk and desk.look_up(self._contact()), CustomerUnknown())
+            case LookAtQueue(queue=queue, priority=priority):
+                outlooks = self._house.outlooks
+                return await _within(
+                    "queue's outlook", OUTLOOK_S, outlooks and outlooks.look(queue, priority, contact=self._contact_id), NOTHING_TOLD
+                )
+            case AskWebhook(webhook=name, values=values):
+                webhooks = self._house.webhooks
+                return await _within("webhook", WEBHOOK_S, webhooks and webhooks.ask(name, values, self._contact()), WebhookFailed())
+            case CheckPin(pin=pin):
+                pins = self._house.pins
+                who = await _within("PIN", PIN_S, pins and pins.check(pin), None)
+                return PinAccepted(who) if who else PinRefused()
+            case OverrideHours():
+                overrides = self._house.overrides
+                return Done() if await _within("override", OVERRIDE_S, overrides and overrides.set_by_phone(effect), False) else NotStored()
+            case OfferRating() | KeepRating() | RememberChoice():
+                await self._note(effect)
+        return Done()
+
+    async def _note(self, effect: OfferRating | KeepRating | RememberChoice) -> None:
+        """What is lost without harm to the call."""
+        customers, ratings, contact = self._house.customers, self._house.ratings, self._contact()
+        match effect:
+            case RememberChoice(name=name, value=value):
+                await _within("choice", NOTE_S, customers and customers.remember(contact, name, value), None)
+            case OfferRating(question=question):
+                await _within("survey", NOTE_S, ratings and ratings.offered(contact, question), None)
+            case KeepRating(question=question, rating=rating):
+                await _within("rating", NOTE_S, ratings and ratings.rated(contact, question, rating), None)
+
+    def _hours(self, name: str) -> Hours:
+        now = self._house.clock()
+        hours = self._house.calendars[name].hours_at(now, self._house.zone)
+        if hours.state is not HoursState.OPEN:
+            self._apply(FoundClosed(now, self._contact_id))
+        return hours
+
+    async def _file_complaint(self, effect: FileComplaint) -> Outcome:
+        number = await self._house.intake.file_complaint(
+            self._contact(),
+            serial=effect.serial,
+            contact_number=effect.contact_number,
+            recording=effect.recording,
+            recording_s=self._recorded_s.get(effect.recording or ""),
+            complete=effect.complete,
+        )
+        if number is None:
+            return NotStored()
+        self._apply(ComplaintRegistered(self._now(), self._contact_id, number, effect.complete))
+        return ComplaintFiled(number)
+
+    async def _take_message(self, effect: TakeMessage) -> Outcome:
+        seconds = self._recorded_s.get(effect.recording)
+        if not await self._house.intake.take_message(
+            self._contact(), recording=effect.recording, recording_s=seconds, complete=effect.complete
+        ):
+            return NotStored()
+        self._apply(MessageLeft(self._now(), self._contact_id))
+        return MessageTaken()
+
+    async def _request_callback(self) -> Outcome:
+        promised = await self._house.callbacks.request(self._contact())
+        if promised is None:
+            return CallbackRefused()
+        self._apply(CallbackAccepted(self._now(), self._contact_id, promised))
+        return CallbackPromised()
+
+    def _contact(self) -> Contact:
+        contact = self._house.tracker.get(self._contact_id)
+        if contact is None:
+            raise StoreError(f"the contact {self._contact_id} is not being tracked")
+        return contact
+
+    def _now(self) -> datetime:
+        return self._house.clock()
+
+    def _apply(self, fact: SessionFact) -> None:
+        self._house.tracker.apply(fact)
+
+
+async def _within(what: str, seconds: float, asked: Awaitable[T] | None, otherwise: T) -> T:
+    """What was asked, else ``otherwise``: too late, failed, or nobody there to ask. Raises nothing but cancellation."""
+    if asked is None:
+        log.warning("nobody can be asked, the flow goes on without", what=what)
+        return otherwise
+    try:
+        async with asyncio.timeout(seconds):
+            return await asked
+    except (TimeoutError, StoreError) as error:
+        log.warning("no answer in time, the flow goes on without", what=what, seconds=seconds, reason=str(error))
+    except Exception:
+        log.exception("a fault, the flow goes on without", what=what)
+    return otherwise
