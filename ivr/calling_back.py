@@ -19,9 +19,9 @@ from callbacks.keeper import Keeper
 from callbacks.model import Callback, Result
 from callbacks.policy import Policy
 from callbacks.timer import CallbackTimer
+from callflows.calendar import StaffedHours
 from ivr.callback_dialler import OURS, AmiDialler, Link, reported_result
 from ivr.promises import allow_list
-from ivr.session import StaffedHours
 from ivr.settings import Settings
 from ivr.store import callbacks as store
 from ivr.store.database import Database, StoreError

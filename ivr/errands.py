@@ -82,7 +82,7 @@ class Errands:
                 return await self._request_callback()
             case LookUpCustomer():
                 desk = self._house.customers
-                return await _within("customer", LOOK_UP_S, desk and desk.look_up(self._contact()), CustomerUnknown())
+                return await _within("customer", LOOK_UP_S, desk.look_up(self._contact()) if desk else None, CustomerUnknown())
             case LookAtQueue(queue=queue, priority=priority):
                 outlooks = self._house.outlooks
                 return await _within(
@@ -90,14 +90,16 @@ class Errands:
                 )
             case AskWebhook(webhook=name, values=values):
                 webhooks = self._house.webhooks
-                return await _within("webhook", WEBHOOK_S, webhooks and webhooks.ask(name, values, self._contact()), WebhookFailed())
+                ask = webhooks.ask(name, values, self._contact()) if webhooks else None
+                return await _within("webhook", WEBHOOK_S, ask, WebhookFailed())
             case CheckPin(pin=pin):
                 pins = self._house.pins
-                who = await _within("PIN", PIN_S, pins and pins.check(pin), None)
+                who = await _within("PIN", PIN_S, pins.check(pin) if pins else None, None)
                 return PinAccepted(who) if who else PinRefused()
             case OverrideHours():
                 overrides = self._house.overrides
-                return Done() if await _within("override", OVERRIDE_S, overrides and overrides.set_by_phone(effect), False) else NotStored()
+                setting = overrides.set_by_phone(effect) if overrides else None
+                return Done() if await _within("override", OVERRIDE_S, setting, False) else NotStored()
             case OfferRating() | KeepRating() | RememberChoice():
                 await self._note(effect)
         return Done()
@@ -107,11 +109,11 @@ class Errands:
         customers, ratings, contact = self._house.customers, self._house.ratings, self._contact()
         match effect:
             case RememberChoice(name=name, value=value):
-                await _within("choice", NOTE_S, customers and customers.remember(contact, name, value), None)
+                await _within("choice", NOTE_S, customers.remember(contact, name, value) if customers else None, None)
             case OfferRating(question=question):
-                await _within("survey", NOTE_S, ratings and ratings.offered(contact, question), None)
+                await _within("survey", NOTE_S, ratings.offered(contact, question) if ratings else None, None)
             case KeepRating(question=question, rating=rating):
-                await _within("rating", NOTE_S, ratings and ratings.rated(contact, question, rating), None)
+                await _within("rating", NOTE_S, ratings.rated(contact, question, rating) if ratings else None, None)
 
     def _hours(self, name: str) -> Hours:
         now = self._house.clock()

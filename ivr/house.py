@@ -12,20 +12,15 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from callflows.calendar import StaffedHours
 from callflows.effects import OverrideHours
 from callflows.flow import FlowBook
-from callflows.outcomes import CustomerKnown, CustomerUnknown, Hours, QueueOutlook, WebhookAnswered, WebhookFailed
+from callflows.outcomes import CustomerKnown, CustomerUnknown, QueueOutlook, WebhookAnswered, WebhookFailed
 from ivr.domain.contacts import Contact
 from ivr.intake import Intake
 from ivr.playing import Prompts
 from ivr.store.sealing import Sealer
 from ivr.tracking import Tracker
-
-
-class StaffedHours(Protocol):
-    """A line's hours, as the session asks them: emergency before holiday before closed."""
-
-    def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours: ...
 
 
 class CallbackDesk(Protocol):
