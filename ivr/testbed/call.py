@@ -21,6 +21,7 @@ from ivr.testbed.errors import TestbedError
 from ivr.testbed.keys import GRAMMAR, KeysError
 from ivr.testbed.ports import is_bound
 from ivr.testbed.system import chosen_environment
+from ivr.testbed.whereabouts import Whereabouts
 
 RECORD_DEADLINE_S = 10.0
 _POLL_S = 0.3
@@ -104,7 +105,7 @@ async def _call(settings: Settings, script: CallScript, environment: dict[str, s
     if not is_bound("UDP", port):
         raise TestbedError(f"nobody listens on SIP port {port}; start `make run` first, with the same STATE and PORT_OFFSET.")
     print(f"call: {script.caller} dials {script.number}, keys: {script.keys}", flush=True)
-    result = await place_call(script, port)
+    result = await place_call(script, port, whereabouts=Whereabouts(settings.paths.database))
     print(f"call: {_told(result)}", flush=True)
     if not result.answered:
         return 1

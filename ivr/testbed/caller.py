@@ -24,6 +24,7 @@ from ivr.testbed.errors import TestbedError
 from ivr.testbed.keys import Listen, parse_keys
 from ivr.testbed.ports import free_udp_port, sipp_ports
 from ivr.testbed.rtp import Heard, RtpStream
+from ivr.testbed.whereabouts import Whereabouts
 
 _ADDRESS = "127.0.0.1"
 _LOG, _ERRORS = "sipp.log", "sipp.errors"
@@ -73,9 +74,12 @@ class CallResult:
     heard: Heard
 
 
-async def place_call(script: CallScript, sip_port: int, *, folder: Path | None = None) -> CallResult:
+async def place_call(
+    script: CallScript, sip_port: int, *, whereabouts: Whereabouts | None = None, folder: Path | None = None
+) -> CallResult:
     """Call ``number`` at Asterisk's SIP port on this machine, and return when the call is over.
 
+    ``whereabouts`` tell a caller who waits for a node where his call is; without them he waits for it in vain.
     SIPp's own logs stay in ``folder`` when one is given. Raises KeysError for keys nobody can read, and TestbedError
     when SIPp can't be run or the call doesn't end by the script's own time.
     """
@@ -89,7 +93,7 @@ async def place_call(script: CallScript, sip_port: int, *, folder: Path | None =
     with contextlib.ExitStack() as closing:
         place = folder or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ivrd-call-")))
         place.mkdir(parents=True, exist_ok=True)
-        stream = await RtpStream.open(_ADDRESS, speech)
+        stream = await RtpStream.open(_ADDRESS, speech, lambda: whereabouts.node(call_id) if whereabouts else None)
         closing.callback(stream.close)
         began, answered, ended = now(), None, 0.0
         own_port = free_udp_port(_ADDRESS)

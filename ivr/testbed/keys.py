@@ -13,11 +13,16 @@ GROUP_APART_S = 1.0  # a blank: the caller has heard enough of the next prompt
 TIMEOUT_PAUSE_S = 8.0  # ``p``: longer than any prompt waits for a key
 LONGEST_STEP_S = 600.0
 LONGEST_PROMPT_S = 40.0  # ``e`` waits no longer
+LONGEST_WAY_S = 90.0  # nor ``@node``
 GRAMMAR = (
     "keys 0-9 * # A-D, a blank for a pause of 1 s, p for a pause long enough for a time-out (8 s), "
-    "t5 to talk for 5 s, w2.5 to listen for 2.5 s, e to hear a prompt to its end, h to hang up (last)"
+    "t5 to talk for 5 s, w2.5 to listen for 2.5 s, e to hear a prompt to its end, @menu to wait until the call is at the node menu, "
+    "h to hang up (last)"
 )
-_STEP = re.compile(r"(?P<key>[0-9*#A-D])|(?P<letter>[tw])(?P<seconds>[0-9]+(?:\.[0-9]+)?)|(?P<pause>p)|(?P<end>e)|(?P<hangup>h)")
+_STEP = re.compile(
+    r"(?P<key>[0-9*#A-D])|(?P<letter>[tw])(?P<seconds>[0-9]+(?:\.[0-9]+)?)|(?P<pause>p)|(?P<end>e)|(?P<hangup>h)"
+    r"|@(?P<node>[a-z][a-z0-9_.]*)"
+)
 
 
 class KeysError(ValueError):
@@ -52,7 +57,15 @@ class Talk:
     seconds: float
 
 
-Step = Press | Listen | HearOut | Talk
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Silence from the caller until the flow has come to this node, named as in a record's path."""
+
+    node: str
+    seconds: float = LONGEST_WAY_S  # at most
+
+
+Step = Press | Listen | HearOut | Talk | Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,8 @@ def _step(found: re.Match[str], text: str) -> Step:
         return Listen(TIMEOUT_PAUSE_S)
     if found["end"]:
         return HearOut()
+    if found["node"]:
+        return Reach(found["node"])
     seconds = float(found["seconds"])
     if seconds > LONGEST_STEP_S:
         raise KeysError(f"{text!r}, column {found.start() + 1}: {found[0]} is too long; at most {LONGEST_STEP_S:.0f} s.")

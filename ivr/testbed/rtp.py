@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ivr.testbed import voice
-from ivr.testbed.keys import DIGIT_APART_S, HearOut, Listen, Press, Step
+from ivr.testbed.keys import DIGIT_APART_S, HearOut, Press, Reach, Step, Talk
 from ivr.testbed.metronome import BEAT_S, metronome
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class RtpStream(asyncio.DatagramProtocol):
     """Sends what the steps say to the far end's port, 50 packets a second, and keeps what comes back."""
 
     speech: bytes
+    where: Callable[[], str | None] = lambda: None  # the node the call is at, for ``Reach``
     _transport: asyncio.DatagramTransport | None = None
     _began: float | None = None
     _frames: list[tuple[int, bytes]] = field(default_factory=list)
@@ -69,10 +70,10 @@ class RtpStream(asyncio.DatagramProtocol):
     finished: asyncio.Event = field(default_factory=asyncio.Event)  # all steps have been carried out
 
     @classmethod
-    async def open(cls, address: str, speech: bytes) -> RtpStream:
+    async def open(cls, address: str, speech: bytes, where: Callable[[], str | None] = lambda: None) -> RtpStream:
         """A stream on a free port of ``address``; ``speech`` is A-law, said over and over while talking."""
         loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_datagram_endpoint(lambda: cls(speech), local_addr=(address, 0))
+        _, protocol = await loop.create_datagram_endpoint(lambda: cls(speech, where), local_addr=(address, 0))
         return protocol
 
     @property
@@ -140,7 +141,9 @@ class RtpStream(asyncio.DatagramProtocol):
                 continue
             began = self._now()
             while self._now() < began + step.seconds:  # by the clock: a busy machine misses beats
-                yield [self._silence()] if isinstance(step, Listen | HearOut) else [self._speech()]
+                if isinstance(step, Reach) and self.where() == step.node:
+                    break
+                yield [self._speech()] if isinstance(step, Talk) else [self._silence()]
                 if isinstance(step, HearOut) and began < self._loud_at < self._now() - SILENT_AFTER_S:
                     break
         self.finished.set()

@@ -30,6 +30,7 @@ from ivr.testbed.caller import CallResult, CallScript, place_call
 from ivr.testbed.children import Child
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.system import System
+from ivr.testbed.whereabouts import Whereabouts
 
 IVRD = str(Path(sys.executable).with_name("ivrd"))
 COMMAND_DEADLINE_S = 30.0
@@ -136,6 +137,7 @@ class House:
                 self.system.check_ports(with_agents=True)
             except TestbedError:
                 continue
+            self.whereabouts = Whereabouts(self.settings.paths.database)
             _in_use.add(self.offset)
             break
         else:
@@ -235,7 +237,7 @@ class House:
     async def call(self, keys: str, **script: Any) -> Called:
         """One call to its end; ``script`` is more of ``CallScript``."""
         caller = script.setdefault("caller", self.next_caller())
-        result = await place_call(CallScript(keys=keys, **script), self.system.sip_port)
+        result = await place_call(CallScript(keys=keys, **script), self.system.sip_port, whereabouts=self.whereabouts)
         return Called(caller, result)
 
     # ------------------------------------------------------------------------------------------------ what it tells

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.testbed.keys import Keys, KeysError, Listen, Press, Talk, parse_keys
+from ivr.testbed.keys import Keys, KeysError, Listen, Press, Reach, Talk, parse_keys
 
 
 def presses(text: str) -> tuple[Press, ...]:
@@ -27,6 +27,11 @@ def presses(text: str) -> tuple[Press, ...]:
         ("9*D0h", presses("9*D0"), True),
         ("w2.5 t5", (Listen(2.5), Listen(1.0), Talk(5.0)), False),
         ("1p2", (*presses("1"), Listen(8.0), *presses("2")), False),
+        (
+            "@offer 2 @message.speak t3",
+            (Reach("offer"), Listen(1.0), Press("2"), Listen(1.0), Reach("message.speak"), Listen(1.0), Talk(3.0)),
+            False,
+        ),
         ("t3#h ", (Talk(3.0), *presses("#")), True),
     ],
 )
@@ -45,6 +50,7 @@ def test_reads(text: str, steps: tuple[object, ...], hangs_up: bool) -> None:
         ("1 h 2", "column 4: nothing can follow h"),
         ("t601", "column 1: t601 is too long"),
         ("１", "column 1: '１' is not understood"),
+        ("1@", "column 2: '@' is not understood"),
         ("1\t2", r"column 2: '\\t' is not understood"),
     ],
 )
