@@ -25,8 +25,10 @@ from acceptance.scenes import Scenes
 from acceptance.settings_file import Setup, Team
 
 AUDIBLE = 500.0
-# From the first call until the kill, in s; the calls begin so that each is then where it shall be.
+# From the first call until the kill, in s, on a machine that has nothing else to do; the calls begin so that each is then where it
+# shall be. The kill itself waits for him who records: he talks for 5 s, and begins some 10 s after his prompt does.
 KILL_AT = 42.0
+INTO_THE_RECORDING_S = 12.5
 SETUP = Setup(
     {
         "hr": Team("brisk", 4),
@@ -40,7 +42,7 @@ CLONES = 60
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A call of the scene: when it begins, and what the caller presses, without hearing what has happened."""
+    """A call of the scene: when it begins (from the first call, or from the kill), and what the caller does."""
 
     at_s: float
     keys: str  # as in ``ivr.testbed.keys``; ``e`` hears a prompt to its end
@@ -55,11 +57,11 @@ IN_A_CALL = {
     "in a talk": Script(KILL_AT - 15, "3w25h"),
 }
 WHILE_DOWN = {
-    "no key": Script(KILL_AT + 3, ""),
-    "message": Script(KILL_AT + 3, "e2et4#"),
-    "complaint": Script(KILL_AT + 3, "e3et4#"),
-    "hangs up in the apology": Script(KILL_AT + 3, "w2h"),
-    "hangs up in his complaint": Script(KILL_AT + 3, "e3et4h"),
+    "no key": Script(3.0, ""),
+    "message": Script(3.0, "e2et4#"),
+    "complaint": Script(3.0, "e3et4#"),
+    "hangs up in the apology": Script(3.0, "w2h"),
+    "hangs up in his complaint": Script(3.0, "e3et4h"),
 }
 
 
@@ -95,9 +97,11 @@ async def killed(folder: Path, prompts: Path) -> AsyncIterator[Outage]:
             played.called[who] = await house.call(script.keys, before_keys_s=2.5)
             played.ended_at[who] = datetime.now(UTC)
 
-        calls = [asyncio.create_task(play(who, script), name=who) for who, script in (IN_A_CALL | WHILE_DOWN).items()]
-        await asyncio.sleep(KILL_AT)
+        calls = [asyncio.create_task(play(who, script), name=who) for who, script in IN_A_CALL.items()]
+        await until(lambda: '"complaint_intake.what_happened"' in house.log(), 2 * KILL_AT)
+        await asyncio.sleep(INTO_THE_RECORDING_S)
         await house.kill_daemon()
+        calls += [asyncio.create_task(play(who, script), name=who) for who, script in WHILE_DOWN.items()]
         await asyncio.gather(*calls)
         played.spooled = len(list(house.spool.glob("*.json")))
         await house.start_daemon()
