@@ -20,10 +20,16 @@ from callflows.speech import Characters, Moment, Number, Recording, Segment, Spe
 
 Steps = Generator[Effect, Outcome, str]
 NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-# YAML reads a bare 1 as a number; a key on the telephone is a character.
-_AsKey = BeforeValidator(lambda key: str(key) if isinstance(key, int) else key, json_schema_input_type=str | int)
-Key = Annotated[str, _AsKey, Field(pattern=r"^[0-9*#]$")]
-KeyOrAny = Annotated[str, _AsKey, Field(pattern=r"^[0-9*#_]$")]
+Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
+KeyOrAny = Annotated[str, Field(pattern=r"^[0-9*#_]$")]
+# A key that stands as a value: YAML reads a bare 1 as a number.
+WrittenKey = Annotated[
+    Key,
+    BeforeValidator(
+        lambda key: str(key) if isinstance(key, int) else key,
+        json_schema_input_type=Key | Annotated[int, Field(ge=0, le=9)],
+    ),
+]
 OTHERWISE = "_"  # the exit for everything that has none of its own
 # Longer than this nobody listens to; shorter than half a second nobody can press.
 Seconds = Annotated[float, Field(ge=0.5, le=60)]

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from callflows.effects import Ask
 from callflows.nodes.asking import AskingNode, Retry
-from callflows.nodes.base import CallState, Key, NodeName, Saying, Seconds, Stay, Steps, Words
+from callflows.nodes.base import CallState, NodeName, Saying, Seconds, Stay, Steps, Words, WrittenKey
 
 
 class ConfirmNode(AskingNode):
@@ -22,9 +22,9 @@ class ConfirmNode(AskingNode):
     """The node after the yes key."""
     no: NodeName
     """The node after the no key."""
-    yes_key: Key = "1"
+    yes_key: WrittenKey = "1"
     """The key that means yes."""
-    no_key: Key = "2"
+    no_key: WrittenKey = "2"
     """The key that means no."""
     wait_s: Seconds = 5.0
     """How long to wait for a key once all is said, in seconds."""

@@ -24,7 +24,7 @@ class SurveyNode(Node):
     """The question; it must name the keys."""
     question: NodeName = "service"
     """The question's name in the reports."""
-    keys: Annotated[dict[Key, Rating], Field(min_length=2)] = Field(default_factory=lambda: {str(rating): rating for rating in range(1, 6)})
+    keys: Annotated[dict[Key, Rating], Field(min_length=2)] = {"1": 1, "2": 2, "3": 3, "4": 4, "5": 5}  # noqa: RUF012 - pydantic copies it
     """Key → rating, 1 the worst to 5 the best; left out, keys 1 to 5 are the ratings."""
     into: AssignedName = "rating"
     """The variable that gets the rating."""

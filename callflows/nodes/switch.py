@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
 from callflows.nodes.base import OTHERWISE, CallState, Node, NodeName, Steps
-from callflows.nodes.variables import YES, VariableName
+from callflows.nodes.variables import VariableName
 
-
-def _not_a_truth(value: object) -> object:
-    # The loader makes texts of all keys: true would become a case that no flag ever has.
-    if value in (True, False, "True", "False"):
-        raise ValueError(f"a flag's value is {YES!r}, or none: write {YES} instead of {str(value).lower()}")
-    return value
-
-
-Case = Annotated[str, BeforeValidator(_not_a_truth), Field(max_length=64)]
+Case = Annotated[str, Field(max_length=64)]
 
 
 class SwitchNode(Node):
@@ -28,7 +20,13 @@ class SwitchNode(Node):
     switch: VariableName
     """The variable."""
     cases: Annotated[dict[Case, NodeName], Field(min_length=1)]
-    """Value → node. `_` takes every other value, and none; `""` takes none alone."""
+    """Value → node. `_` takes every other value, and none; `""` takes none alone. A flag has the value `yes`, or none."""
+
+    @model_validator(mode="after")
+    def _every_value_leads_somewhere(self) -> SwitchNode:
+        if OTHERWISE not in self.cases:
+            raise ValueError("'_' must be among the cases: it takes every value that isn't named")
+        return self
 
     def steps(self, call: CallState, place: str) -> Steps:
         value = call.variables.get(self.switch, "")
