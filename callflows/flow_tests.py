@@ -6,7 +6,7 @@ places a real call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -30,7 +30,8 @@ from callflows.outcomes import (
 )
 from callflows.simulated_call import SimulatedCall
 from callflows.simulator import simulate
-from callflows.surroundings import StaffedHours, Surroundings
+from callflows.speech import Speech
+from callflows.surroundings import StaffedHours, Surroundings, speaking_time
 
 DEFAULT_CALLER = "13800138000"
 
@@ -198,12 +199,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the tests of a hotline share: its flows, calendars, time zone and first language."""
+    """What the tests of a hotline share: its flows, calendars, time zone and first language; ``saying`` knows how long prompts last."""
 
     book: FlowBook
     calendars: Mapping[str, StaffedHours]
     zone: ZoneInfo
     language: str
+    saying: Callable[[Speech, str], float] = speaking_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,8 @@ def run(case: Case, house: House) -> CaseResult:
 def as_steps(case: Case, house: House) -> tuple[Step, ...]:
     """The case as a caller on a real line plays it: labels are keys, and ``Reach`` says before each step where the walk then is.
 
-    ``Hear`` stands where what is said must be heard to its end first. Raises ChoiceError, KeyError.
+    ``Hear`` stands where what is said must be heard to its end first. ``Silence`` lasts until the other side speaks again or the walk
+    goes on; its seconds are those of the simulated call. Raises ChoiceError, KeyError.
     """
     steps: list[Step] = []
     last = ("", 0)
@@ -271,6 +274,7 @@ def surroundings(given: Given, house: House, *, at: datetime, caller: str) -> Su
         pins=given.pins,
         stored=given.stored,
         promises=given.callbacks,
+        saying=house.saying,
     )
 
 

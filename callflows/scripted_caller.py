@@ -194,12 +194,16 @@ class ScriptedCaller:
         return max(self._free, now) if spoken and keys.startswith("#") else None
 
     def _begin(self, step: Step, keys: str, apart_s: float, moment: float, scene: Scene) -> None:
-        last = self.performed[-1] if self.performed else None
-        again = last is not None and (last.node, last.visit) == (self._node, self._visits.get(self._node, 0))
         patient = not self._timed and scene.kind is Kind.QUESTION
-        self._note(step, hear_first=patient and (not scene.barge_in or (again and isinstance(last.step, Press) if last else False)))
+        self._note(step, hear_first=patient and (not scene.barge_in or self._asked_again()))
         self._steps.pop(0)
         self._keys, self._apart_s, self._free, self._timed = keys, apart_s, moment, False
+
+    def _asked_again(self) -> bool:
+        """Has he answered a question of this visit to the node before?"""
+        here = (self._node, self._visits.get(self._node, 0))
+        done = self.performed[-1] if self.performed else None
+        return done is not None and (done.node, done.visit) == here and isinstance(done.step, Press | Silence)
 
     def _next_key(self, now: float, until: float, scene: Scene) -> Key | None:
         at = max(self._free, now)

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from callflows.effects import CheckPin, Effect
+from callflows.effects import Effect
+from callflows.nodes.variables import Secret
 from callflows.scripted_caller import Heard, Performed
 
 
@@ -54,8 +55,14 @@ class SimulatedCall:
 
 
 def plain(effect: Effect) -> dict[str, Any]:
-    """An effect's parts as JSON has them; a PIN stays nobody's business."""
-    if isinstance(effect, CheckPin):
-        return {"pin": "*" * len(effect.pin)}
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(effect), default=str))
-    return plain
+    """An effect's parts as JSON has them; what was typed unseen stays so."""
+    parts: dict[str, Any] = json.loads(json.dumps(_unseen(asdict(effect)), default=str))
+    return parts
+
+
+def _unseen(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return "*" * len(value)
+    if isinstance(value, dict):
+        return {name: _unseen(part) for name, part in value.items()}
+    return [_unseen(part) for part in value] if isinstance(value, list | tuple) else value
