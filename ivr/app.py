@@ -19,17 +19,20 @@ from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
 from callflows.loader import FlowError
 from ivr.alerts.consequence import abandoned_call_alert
+from ivr.asking_webhooks import FlowWebhooks
 from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.calling_back import CallingBack
+from ivr.customers import Customers, Standing
 from ivr.house import House
 from ivr.intake import Intake
 from ivr.outbox import Outbox
-from ivr.outgoing import outbox_from
+from ivr.outgoing import flow_webhooks_from, outbox_from
 from ivr.posting import Poster
 from ivr.promises import Desk, Promises, Terms, allow_list
 from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
+from ivr.ratings import Ratings
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.spool_import import SpoolImporter
@@ -37,6 +40,7 @@ from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
 from ivr.supervision import Supervision
 from ivr.tracking import Tracker
+from ivr.vip_list import VipList
 from ivr.watchdog import LoopWatchdog
 from ivr.web import Readiness, WebServer
 
@@ -153,6 +157,9 @@ class Daemon:
             sealer=self._sealer,
             intake=self._intake,
             callbacks=Desk(self._database, self._promises),
+            customers=Customers(self._database, self._sealer, Standing.of(settings), _vips(settings)),
+            webhooks=_webhooks(settings, self._poster),
+            ratings=Ratings(self._database, self._promises),
         )
 
     def _agi_settings(self) -> AgiSettings:
@@ -334,6 +341,17 @@ def _outbox(settings: Settings, database: Database, sealer: Sealer, poster: Post
         return outbox_from(settings, database, sealer, poster)
     except SettingsError as error:
         raise StartError(error.problems) from error
+
+
+def _webhooks(settings: Settings, poster: Poster) -> FlowWebhooks:
+    try:
+        return flow_webhooks_from(settings, poster)
+    except SettingsError as error:
+        raise StartError(error.problems) from error
+
+
+def _vips(settings: Settings) -> VipList:
+    return VipList(settings.customers.vip_file, settings.hotline.country, settings.hotline.area_code)
 
 
 def _disk_trouble(folder: Path) -> str | None:

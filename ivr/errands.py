@@ -85,9 +85,8 @@ class Errands:
                 return await _within("customer", LOOK_UP_S, desk.look_up(self._contact()) if desk else None, CustomerUnknown())
             case LookAtQueue(queue=queue, priority=priority):
                 outlooks = self._house.outlooks
-                return await _within(
-                    "queue's outlook", OUTLOOK_S, outlooks and outlooks.look(queue, priority, contact=self._contact_id), NOTHING_TOLD
-                )
+                look = outlooks.look(queue, priority, contact=self._contact_id) if outlooks else None
+                return await _within("queue's outlook", OUTLOOK_S, look, NOTHING_TOLD)
             case AskWebhook(webhook=name, values=values):
                 webhooks = self._house.webhooks
                 ask = webhooks.ask(name, values, self._contact()) if webhooks else None

@@ -1,4 +1,7 @@
-"""Builds the outbox from the settings: which CRM, which alert channels, with their secrets read from files. Used by ``ivr.app``."""
+"""Builds what leaves the house from the settings: CRM, alert channels, the flows' webhooks, with their secrets read from files.
+
+Used by ``ivr.app`` and ``ivrd check``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from ivr.alerts.carrier import AlertCarrier, AlertSink
 from ivr.alerts.texts import Wording
 from ivr.alerts.webhook import AlertWebhook
 from ivr.alerts.wecom import WecomRobot
+from ivr.asking_webhooks import Asked, FlowWebhooks
 from ivr.crm.carrier import CrmCarrier
 from ivr.crm.port import Crm
 from ivr.crm.register import BuiltInRegister
@@ -45,13 +49,30 @@ def outbox_from(
     return Outbox(database, carriers, clock)
 
 
+def flow_webhooks_from(settings: Settings, poster: Poster, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FlowWebhooks:
+    """The webhooks that call flows ask. Raises SettingsError for secrets that can't be used; ``poster`` is the caller's to close."""
+    problems: list[str] = []
+    webhooks: dict[str, Asked] = {}
+    for name, webhook in settings.webhooks.items():
+        _warn_of_plain_http(f"webhooks.{name}.url", webhook.url)
+        try:
+            webhooks[name] = Asked(webhook, _keys(f"webhooks.{name}.secret_file", webhook.secret_file))
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return FlowWebhooks(poster, webhooks, settings.zone, clock)
+
+
 def outgoing_faults(settings: Settings) -> list[str]:
     """What is wrong with the files of addresses and secrets, a sentence each, for ``ivrd check``."""
-    try:
-        _receivers(settings, Poster(), lambda: datetime.now(UTC))
-    except SettingsError as error:
-        return error.problems
-    return []
+    faults: list[str] = []
+    for build in (_receivers, flow_webhooks_from):
+        try:
+            build(settings, Poster(), lambda: datetime.now(UTC))
+        except SettingsError as error:
+            faults += error.problems
+    return faults
 
 
 def _receivers(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> tuple[Crm, dict[str, AlertSink]]:

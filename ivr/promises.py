@@ -108,6 +108,26 @@ class Promises:
             complaint=complaint,
         )
 
+    def after_bad_rating(self, session: Session, contact: Contact, now: datetime) -> str | None:
+        """The customer was served and isn't satisfied: he is called once more (R50). None where he can't be."""
+        try:
+            return self._give(
+                session,
+                now,
+                key=f"rating:{contact.id}",
+                reason=Reason.FOLLOW_UP,
+                number=contact.caller,
+                line=contact.line,
+                queue=self._queue_of(contact),
+                language=contact.language,
+                due_at=now + self._terms.follow_up_after,
+                created_by="ivrd",
+                contact=contact.id,
+            )
+        except RefusedError as refused:
+            log.info("a dissatisfied caller is not called back", contact=contact.id, why=str(refused))
+            return None
+
     def when_a_contact_ends(self, session: Session, contact: Contact) -> None:
         """A consequence (``ivr.tracking``): who was served is not called any more, who gave up is."""
         now = contact.ended_at or contact.started_at
