@@ -54,10 +54,12 @@ class QueueOutlooks:
         queues: Iterable[str],
         *,
         ceiling_s: float = CEILING_S,
+        deadline_s: float = DEADLINE_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         estimate: Callable[..., Interval | None] = expected_wait,
     ) -> None:
         self._ceiling_s = ceiling_s
+        self._deadline_s = deadline_s
         self._clock = clock
         self._estimate = estimate
         self._calibrations = {queue: Calibration() for queue in queues}
@@ -99,7 +101,7 @@ class QueueOutlooks:
         found = self._work.situation(queue, now, priority=granted, ceiling_s=self._ceiling_s)
         work = partial(self._estimate, position, found.agents, found.handling, found.pickups, overtaking=found.overtaking)
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 interval = await asyncio.to_thread(work)
         except TimeoutError:
             log.warning("the expected wait was not worked out in time", queue=queue, position=position)

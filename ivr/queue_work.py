@@ -21,8 +21,8 @@ from ivr.domain.queue_priority import WaitingCaller
 # Enough to know a distribution by, few enough to follow a change within the hour.
 REMEMBERED = 80
 ANSWERS_REMEMBERED = 20  # of each agent: how he is shared between his queues
-# A pause after a call that lasts no longer is wrap-up, part of the handling; a longer one is a break.
-LONGEST_WRAP_UP = timedelta(seconds=120)
+# A pause that begins so soon after a call and lasts no longer is wrap-up, part of the handling; any other is a break.
+WRAP_UP_BEGINS_WITHIN, LONGEST_WRAP_UP = timedelta(seconds=5), timedelta(seconds=120)
 ARRIVALS_LOOKED_AT = timedelta(minutes=30)
 _READY = (AgentStatus.IDLE, AgentStatus.RINGING)
 
@@ -51,13 +51,23 @@ class _Talk:
     leg: str
     answered_at: datetime
     ended_at: datetime | None = None  # from then on he wraps up
+    free_at: datetime | None = None
     watched: bool = True  # False: the link was down meanwhile, its length is not known
+
+    @property
+    def handling_s(self) -> float:
+        """Talk and wrap-up, once it has ended."""
+        end = self.free_at or self.ended_at
+        return (end - self.answered_at).total_seconds() if end else 0.0
+
+    def wraps_up(self, now: datetime) -> bool:
+        return self.ended_at is not None and self.free_at is None and now - self.ended_at <= LONGEST_WRAP_UP
 
 
 @dataclass(slots=True)
 class _Agent:
     answered: deque[str] = field(default_factory=lambda: deque(maxlen=ANSWERS_REMEMBERED))
-    talk: _Talk | None = None
+    talk: _Talk | None = None  # his present one, or his last
     rings: tuple[str, str] | None = None  # leg and queue
     ready_since: datetime | None = None
 
@@ -89,9 +99,9 @@ class QueueWork:
         self._missing: dict[str, Waiting] = {}  # waited when the link broke
         self._members: dict[tuple[str, str], _Membership] = {}
         self._agents: dict[str, _Agent] = {}
-        self._handling: dict[str, deque[float]] = {queue: deque(maxlen=REMEMBERED) for queue in queues}
-        self._pickups: dict[str, deque[float]] = {queue: deque(maxlen=REMEMBERED) for queue in self._handling}
-        self._privileged: dict[str, deque[tuple[datetime, int]]] = {queue: deque(maxlen=REMEMBERED) for queue in self._handling}
+        self._handled: dict[str, deque[_Talk]] = {queue: deque(maxlen=REMEMBERED) for queue in queues}
+        self._pickups: dict[str, deque[float]] = {queue: deque(maxlen=REMEMBERED) for queue in self._handled}
+        self._privileged: dict[str, deque[tuple[datetime, int]]] = {queue: deque(maxlen=REMEMBERED) for queue in self._handled}
         self.known = False
         """Whether we see what happens: the link is up and its snapshot complete."""
 
@@ -99,14 +109,13 @@ class QueueWork:
         """At start: handling times of calls from the store (their wrap-up is not known), and who was talking."""
         visits = [visit for contact in contacts for visit in contact.visits if visit.answered_at and visit.agent and not visit.uncertain]
         for visit in sorted(visits, key=_answered_at):
-            if visit.queue not in self._handling or visit.agent is None:
+            if visit.queue not in self._handled or visit.agent is None:
                 continue
             agent = self._agent(visit.agent)
             agent.answered.append(visit.queue)
-            if visit.talk_s is not None:
-                self._handling[visit.queue].append(visit.talk_s)
-            elif visit.talking:
-                agent.talk = _Talk(visit.queue, visit.agent_call or "", _answered_at(visit))
+            agent.talk = _Talk(visit.queue, visit.agent_call or "", _answered_at(visit), visit.talk_ended_at, visit.talk_ended_at)
+            if visit.talk_ended_at:
+                self._handled[visit.queue].append(agent.talk)
 
     def waiting(self, queue: str, now: datetime) -> list[WaitingCaller]:
         """Who waits there."""
@@ -121,7 +130,7 @@ class QueueWork:
         ahead = sum(at >= since and granted > priority for at, granted in self._privileged[queue])
         return Situation(
             agents=tuple(agents),
-            handling=tuple(self._handling[queue]),
+            handling=self._handling(queue),
             pickups=tuple(self._pickups[queue]),
             overtaking=Overtaking(ahead / ARRIVALS_LOOKED_AT.total_seconds(), ceiling_s),
             staffed=any(membership.status is not AgentStatus.AWAY for membership in members.values()),
@@ -131,11 +140,11 @@ class QueueWork:
         """This member as the estimator sees him; None when he will not take the queue's next call."""
         agent = self._agent(name)
         talk = agent.talk
-        wraps_up = talk is not None and talk.ended_at is not None and now - talk.ended_at <= LONGEST_WRAP_UP
+        wraps_up = talk is not None and talk.wraps_up(now)
         if membership.status is AgentStatus.AWAY or (membership.paused and not wraps_up):
             return None  # who has asked for his break in a call takes it when the call ends
         busy_s, busy_with = None, queue
-        if talk and (membership.status is AgentStatus.BUSY or wraps_up):
+        if talk and (wraps_up or (talk.ended_at is None and membership.status is AgentStatus.BUSY)):
             busy_s, busy_with = max(0.0, (now - talk.answered_at).total_seconds()), talk.queue
         elif agent.rings:
             busy_with = agent.rings[1]
@@ -143,24 +152,27 @@ class QueueWork:
         elif membership.status is AgentStatus.BUSY:
             busy_s = 0.0  # a call of his own: we know nothing of it, so it counts as just begun
         memberships = [other for (other, member), found in self._members.items() if member == name and not found.paused]
-        elsewhere = [other for other in memberships if other != queue and other in self._handling]
+        elsewhere = [other for other in memberships if other != queue and other in self._handled]
         rivals = sum(any(caller.queue == other for caller in self._waiting.values()) for other in elsewhere)
         ours, theirs = agent.answered.count(queue), sum(agent.answered.count(other) for other in elsewhere)
         return Agent(
             busy_s=busy_s,
-            now_handling=tuple(self._handling.get(busy_with, ())) if busy_with != queue else None,
+            now_handling=self._handling(busy_with) if busy_with != queue else None,
             # Each queue with callers tries him about once a second: whichever is first after he became free has him.
             first_share=1.0 / (1 + rivals),
             share=(ours + 1) / (ours + theirs + 1 + len(elsewhere)),
-            elsewhere=tuple(seconds for other in elsewhere for seconds in self._handling[other]),
+            elsewhere=tuple(seconds for other in elsewhere for seconds in self._handling(other)),
         )
+
+    def _handling(self, queue: str) -> tuple[float, ...]:
+        return tuple(talk.handling_s for talk in self._handled.get(queue, ()))
 
     def apply(self, fact: asterisk.Fact) -> None:
         """Fold one fact; most are of no concern. The same fact twice counts once."""
         match fact:
-            case asterisk.CallerQueued(at=at, contact=contact, call=call, queue=queue) if queue in self._handling:
+            case asterisk.CallerQueued(at=at, contact=contact, call=call, queue=queue) if queue in self._handled:
                 self._joined(Waiting(contact, call, queue, at))
-            case asterisk.CallerWaiting(at=at, contact=contact, call=call, queue=queue, waited=waited) if queue in self._handling:
+            case asterisk.CallerWaiting(at=at, contact=contact, call=call, queue=queue, waited=waited) if queue in self._handled:
                 self._still_waiting(Waiting(contact, call, queue, at - timedelta(seconds=waited)))
             case asterisk.AgentRang(agent=name, agent_call=leg, queue=queue):
                 self._agent(name).rings = (leg, queue)
@@ -231,14 +243,12 @@ class QueueWork:
     def _answered(self, fact: asterisk.AgentAnswered) -> None:
         agent = self._agent(fact.agent)
         caller = self._ended(fact.call, fact.at, answered=True)
-        if fact.queue not in self._handling or (agent.talk and agent.talk.leg == fact.agent_call):
+        if fact.queue not in self._handled or (agent.talk and agent.talk.leg == fact.agent_call):
             return
         answered_at = (caller.picked_up_at if caller else None) or fact.at
         if caller and agent.ready_since:
             both_there = max(caller.joined_at, agent.ready_since)
             self._pickups[fact.queue].append(max(0.0, (answered_at - both_there).total_seconds()))
-        if agent.talk:
-            self._handled(agent, agent.talk.ended_at)
         agent.talk, agent.rings = _Talk(fact.queue, fact.agent_call, answered_at), None
         agent.answered.append(fact.queue)
 
@@ -251,13 +261,15 @@ class QueueWork:
 
     def _talk_ended(self, name: str, at: datetime) -> None:
         agent = self._agent(name)
-        if agent.talk is None or agent.talk.ended_at is not None:
+        talk = agent.talk
+        if talk is None or talk.ended_at is not None:
             return
-        agent.talk.ended_at = at
+        talk.ended_at = at
+        if talk.watched:
+            self._handled[talk.queue].append(talk)
         # His phone's state and the end of his talk come from different threads of Asterisk, in any order.
         if any(found.status in _READY and not found.paused for (_, member), found in self._members.items() if member == name):
-            self._handled(agent, at)
-            agent.ready_since = at
+            talk.free_at = agent.ready_since = at
 
     def _state(self, fact: asterisk.AgentStateReported) -> None:
         key = fact.queue, fact.agent
@@ -266,21 +278,14 @@ class QueueWork:
             return
         before, now = self._members.get(key), _Membership(agent_status(fact.state, fact.paused), fact.paused)
         self._members[key] = now
-        if now.status not in _READY or now.paused:
-            return
         agent = self._agent(fact.agent)
-        if before is None or before.status not in _READY:
-            agent.ready_since = fact.at
-        if agent.talk and (agent.talk.ended_at or not agent.talk.watched):
-            self._handled(agent, fact.at)
-
-    def _handled(self, agent: _Agent, free_at: datetime | None) -> None:
-        """He has done with his call: talk and wrap-up are one more handling time. A break that followed is no wrap-up."""
-        talk, agent.talk = agent.talk, None
-        if talk is None or not talk.watched or talk.ended_at is None:
-            return
-        end = free_at if free_at and free_at - talk.ended_at <= LONGEST_WRAP_UP else talk.ended_at
-        self._handling[talk.queue].append((end - talk.answered_at).total_seconds())
+        if now.status in _READY and not now.paused:
+            if before is None or before.status not in _READY:
+                agent.ready_since = fact.at
+            if agent.talk and agent.talk.ended_at and agent.talk.free_at is None:
+                agent.talk.free_at = fact.at if agent.talk.wraps_up(fact.at) else agent.talk.ended_at
+        elif now.paused and agent.talk and agent.talk.free_at and fact.at - agent.talk.free_at <= WRAP_UP_BEGINS_WITHIN:
+            agent.talk.free_at = None  # he was free for a moment, and writes it up now
 
     def _begin_snapshot(self) -> None:
         self.known = False
