@@ -257,24 +257,36 @@ def next_opening(
     return None
 
 
-def warnings(calendars: Collection[object], today: date) -> list[str]:
-    """What is uncertain in these calendars: years without a notice, and days over which the two libraries differ. A sentence each."""
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Of a year: its notice isn't known, or, with ``days``, the two libraries differ on them. As text it is a sentence for operators."""
+
+    year: int
+    days: tuple[date, ...] = ()
+
+    def __str__(self) -> str:
+        if self.days:
+            return (
+                f"chinesecalendar and holidays differ on {', '.join(str(day) for day in self.days)}: chinesecalendar is followed; compare "
+                f"the State Council's notice, and write it under notices: {self.year}: if that is wrong"
+            )
+        return (
+            f"the State Council's notice on the holidays of {self.year} isn't known: the hours of {self.year} are provisional, its holidays "
+            f"forecast and its make-up days 调休 missing; upgrade chinesecalendar, or write the notice under notices: {self.year}:"
+        )
+
+
+def doubts(calendars: Collection[object], today: date) -> list[Doubt]:
+    """What is uncertain in these calendars, this year's and from November on the next one's."""
     asking = [calendar for calendar in calendars if isinstance(calendar, Calendar) and calendar.chinese_holidays]
     if not asking:
         return []
-    years = [today.year] + ([today.year + 1] if (today.month, today.day) >= NOTICE_DUE else [])
     found = []
-    for year in years:
+    for year in [today.year] + ([today.year + 1] if (today.month, today.day) >= NOTICE_DUE else []):
         if any(not known(year, calendar.notices) for calendar in asking):
-            found.append(
-                f"the State Council's notice on the holidays of {year} isn't known: the hours of {year} are provisional, its holidays "
-                f"forecast and its make-up days 调休 missing; upgrade chinesecalendar, or write the notice under notices: {year}:"
-            )
+            found.append(Doubt(year))
         elif any(year not in calendar.notices for calendar in asking) and (days := disagreements(year)):
-            found.append(
-                f"chinesecalendar and holidays differ on {', '.join(str(day) for day in days)}: chinesecalendar is followed; compare "
-                f"the State Council's notice, and write it under notices: {year}: if that is wrong"
-            )
+            found.append(Doubt(year, days))
     return found
 
 

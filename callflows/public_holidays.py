@@ -148,21 +148,22 @@ def forecast(day: date) -> Day:
     return Day(_by_weekday(day).kind, provisional=True)
 
 
-def disagreements(year: int) -> list[date]:
+@lru_cache(maxsize=16)
+def disagreements(year: int) -> tuple[date, ...]:
     """Days that one library has worked and the other off; empty for a year without a notice, which only one of them can forecast."""
     if not _published_year(year):
-        return []
+        return ()
     worked = _second_worked_weekends(year)
     if not worked:
-        return []  # the other library hasn't the notice yet: it can't be asked
+        return ()  # the other library hasn't the notice yet: it can't be asked
     off = _second_table(year)
     days = (date(year, 1, 1) + timedelta(days=ahead) for ahead in range(366))
-    return [
+    return tuple(
         day
         for day in days
         if day.year == year
         and bool(chinese_calendar.is_workday(day)) is not (day in worked or (day.weekday() < SATURDAY and day not in off))
-    ]
+    )
 
 
 @cache

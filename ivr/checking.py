@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.conf_text import ConfigurationError
-from callflows.calendar import CalendarError, warnings
+from callflows.calendar import CalendarError, doubts
 from callflows.loader import FlowError
 from ivr.assembly import SHIPPED_CALENDAR, calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
@@ -31,7 +31,7 @@ def warnings_of(settings: Settings) -> list[str]:
     except CalendarError:
         return []  # the faults say so
     today = datetime.now(UTC).astimezone(settings.zone).date()
-    return [f"{settings.calendar or SHIPPED_CALENDAR}: {sentence}" for sentence in warnings(list(known.values()), today)]
+    return [f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today)]
 
 
 def _flow_faults(settings: Settings) -> list[str]:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from callflows.calendar import CalendarError, warnings
+from callflows.calendar import CalendarError, doubts
 from callflows.line_hours import LineSchedule, Override, Setting
 from callflows.routing_changes import Change, changes, compare
 from ivr.assembly import calendars
@@ -275,7 +275,8 @@ def _overrides(settings: Settings, now: datetime) -> Sequence[Override]:
 
 
 def _warnings(settings: Settings, schedules: Mapping[str, LineSchedule], at: datetime) -> list[str]:
-    return warnings([schedule.calendar for schedule in schedules.values()], at.astimezone(settings.zone).date())
+    found = doubts([schedule.calendar for schedule in schedules.values()], at.astimezone(settings.zone).date())
+    return [str(doubt) for doubt in found]
 
 
 def _write(settings: Settings, work: Callable[[Session], T]) -> T:

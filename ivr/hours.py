@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.orm import Session
 
-from callflows.calendar import WallHours, warnings
+from callflows.calendar import Doubt, WallHours, doubts
 from callflows.effects import OverrideHours
 from callflows.line_hours import LineSchedule, Override, Setting
 from callflows.outcomes import Hours, HoursState
@@ -139,7 +139,6 @@ class HoursDesk:
         self._refresh_s = refresh_s
         self._overrides: tuple[Override, ...] = ()
         self._trouble: str | None = None
-        self._told: list[str] = []
         self.calendars: Mapping[str, DeskCalendar] = {name: DeskCalendar(self, name) for name in known}
 
     @property
@@ -172,9 +171,9 @@ class HoursDesk:
         """Emergency, holiday, closed or open, and when it opens again. Never waits for the database. Raises KeyError."""
         return self.schedule(line).hours_at(at)
 
-    def warnings(self) -> list[str]:
-        """What is uncertain about the calendars today: years without a notice. Takes 0.1 s the first time."""
-        return warnings(list(self._known.values()), self._clock().astimezone(self._zone).date())
+    def doubts(self) -> list[Doubt]:
+        """What is uncertain about the calendars today: years without a notice. Takes 0.2 s the first time."""
+        return doubts(list(self._known.values()), self._clock().astimezone(self._zone).date())
 
     async def run(self) -> None:
         """Keep the overrides fresh, and tell in the log once a day what is uncertain, until cancelled."""
@@ -184,8 +183,8 @@ class HoursDesk:
             today = self._clock().astimezone(self._zone).date()
             if today != told_on:
                 told_on = today
-                for sentence in await asyncio.to_thread(self.warnings):
-                    log.warning("the calendar is provisional", what=sentence)
+                for doubt in await asyncio.to_thread(self.doubts):
+                    log.warning("the calendar is uncertain", what=str(doubt))
             await asyncio.sleep(self._refresh_s)
 
     async def refresh(self) -> None:

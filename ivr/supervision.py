@@ -15,7 +15,7 @@ from ivr import recording_links
 from ivr.alerts.loss_watch import LossWatch
 from ivr.board import Board
 from ivr.cases import Cases
-from ivr.console.ports import ConsolePorts, ConsoleSettings
+from ivr.console.ports import ConsolePorts, ConsoleSettings, HoursService
 from ivr.console.server import Console
 from ivr.console_desk import ConsoleCallbacks
 from ivr.domain.contacts import Contact
@@ -43,6 +43,7 @@ class Supervision:
         promises: Promises,
         nudge_callbacks: Callable[[], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        hours: HoursService | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -54,7 +55,10 @@ class Supervision:
         self._metrics.watch(self._board.snapshot)
         cases = Cases(database, sealer, on_informed=promise_follow_up(promises, clock=clock), after_commit=outbox.wake, clock=clock)
         ports = ConsolePorts(
-            callbacks=ConsoleCallbacks(database, sealer, promises, nudge_callbacks, clock), cases=cases, check_link=self._check_link
+            callbacks=ConsoleCallbacks(database, sealer, promises, nudge_callbacks, clock),
+            cases=cases,
+            check_link=self._check_link,
+            hours=hours,
         )
         self.console = Console(_console_settings(settings), database, sealer, self._board, metrics=self._metrics, ports=ports, clock=clock)
         self.loss_watch = LossWatch(database, settings.alerts, sorted(settings.lines), thresholds, after_commit=outbox.wake, clock=clock)

@@ -60,7 +60,7 @@ async def complaint(request: web.Request) -> web.StreamResponse:
 
 
 async def add_step(request: web.Request) -> web.StreamResponse:
-    body = await _body(request)
+    body = await body_of(request)
     detail = await case_detail(request)
     try:
         await take_step(request, detail.complaint.number, body.get("step", ""), body.get("note", ""), body.get("finding", ""))
@@ -78,7 +78,7 @@ async def callbacks(request: web.Request) -> web.StreamResponse:
 
 
 async def add_callback(request: web.Request) -> web.StreamResponse:
-    body = await _body(request)
+    body = await body_of(request)
     try:
         made = await promise(request, body.get("contact", ""))
     except RefusedError as error:
@@ -94,7 +94,7 @@ async def cancel_callback(request: web.Request) -> web.StreamResponse:
     return _json({"id": request.match_info["id"], "state": "cancelled"})
 
 
-async def _body(request: web.Request) -> dict[str, str]:
+async def body_of(request: web.Request) -> dict[str, str]:
     """A JSON object of texts. Raises 400."""
     try:
         body: Any = await request.json()

@@ -32,6 +32,7 @@ class May(Enum):
     SEE_RECORDS = auto()  # calls and complaints
     CALL_BACK = auto()
     HANDLE_CASES = auto()
+    SET_HOURS = auto()
     LISTEN = auto()
 
 

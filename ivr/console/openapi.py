@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.console import api, events, pages, recordings
+from ivr.console import api, events, hours_pages, pages, recordings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/api/v1"
@@ -92,6 +92,39 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/callbacks/{id}/cancel", api.cancel_callback, "Cancel a promise that isn't dialling yet", refusals=(401, 403, 404, 409)
+    ),
+    Operation("GET", "/hours", hours_pages.hours_json, "Each line's state now, and what is set by hand", refusals=(401, 403, 404)),
+    Operation(
+        "GET",
+        "/hours/changes",
+        hours_pages.changes_json,
+        "Every change of routing from now on",
+        query={"days": "How many days, 1 to 400; 30 without it."},
+        refusals=(400, 401, 403, 404),
+    ),
+    Operation(
+        "POST",
+        "/hours/overrides",
+        hours_pages.set_json,
+        "Open or close a line, or declare an emergency, until a time",
+        body={
+            "line": "A line's name, or * for every line.",
+            "state": "open, closed or emergency.",
+            "until": "ISO 8601, in the hotline's zone without an offset.",
+            "from": "At once without it.",
+            "reason": "Why; everybody sees it.",
+        },
+        required=("line", "state", "until", "reason"),
+        success=201,
+        refusals=(400, 401, 403, 404, 409),
+    ),
+    Operation(
+        "POST",
+        "/hours/overrides/{override}/withdraw",
+        hours_pages.withdraw_json,
+        "Take back what was set, before its time",
+        refusals=(401, 403, 404, 409),
+        patterns={"override": "[0-9]{1,9}"},
     ),
     Operation(
         "GET",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from callflows.calendar import Doubt
+from callflows.line_hours import LineSchedule, Override, Setting
 from ivr.domain.cases import StepTaken
 from ivr.promises import RefusedError
 from ivr.store.complaints import Complaint
 
-__all__ = ["CallbackService", "CaseService", "CheckLink", "ConsolePorts", "ConsoleSettings", "RefusedError"]
+__all__ = ["CallbackService", "CaseService", "CheckLink", "ConsolePorts", "ConsoleSettings", "HoursService", "RefusedError"]
 
 
 class CallbackService(Protocol):
@@ -32,6 +35,33 @@ class CaseService(Protocol):
         """Raises ivr.domain.cases.StepRefusedError and StoreError."""
 
 
+class HoursService(Protocol):
+    """The lines' hours; ``ivr.hours.HoursDesk`` is one."""
+
+    @property
+    def zone(self) -> ZoneInfo: ...
+    @property
+    def overrides(self) -> Sequence[Override]:
+        """Those that hold or will."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the overrides may be out of date; None when they aren't."""
+
+    def schedules(self) -> Mapping[str, LineSchedule]:
+        """Of every line, in the settings' order."""
+
+    def doubts(self) -> Sequence[Doubt]: ...
+
+    async def set(
+        self, line: str | None, setting: Setting, ends_at: datetime, reason: str, by: str, source: str, begins_at: datetime | None = None
+    ) -> Override:
+        """Raises ivr.hours.HoursRefusedError and StoreError."""
+
+    async def withdraw(self, override_id: int, by: str) -> Override:
+        """Raises ivr.hours.HoursRefusedError and StoreError."""
+
+
 # Does this token open the recording of this complaint? Raises ivr.recording_links.LinkError when not.
 CheckLink = Callable[[str, str], None]
 
@@ -41,6 +71,7 @@ class ConsolePorts:
     callbacks: CallbackService | None = None
     cases: CaseService | None = None
     check_link: CheckLink | None = None
+    hours: HoursService | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from aiohttp import web
 
 from ivr.board import Board
-from ivr.console import actions, doors, openapi, pages
+from ivr.console import actions, doors, hours_pages, openapi, pages
 from ivr.console.accounts import Accounts
 from ivr.console.desk import DESK, Desk, desk
 from ivr.console.guard import know_who, refuse_forgeries, set_headers, tell_errors
@@ -69,6 +69,9 @@ class Console:
                 web.post("/complaints/{number}/steps", actions.step),
                 web.get("/callbacks", pages.callbacks),
                 web.post("/callbacks/{id}/cancel", actions.cancel),
+                web.get("/hours", hours_pages.hours),
+                web.post("/hours/overrides", hours_pages.set_hours),
+                web.post("/hours/overrides/{override:[0-9]{1,9}}/withdraw", hours_pages.withdraw),
                 web.get("/login", doors.login_page),
                 web.post("/login", doors.log_in),
                 web.post("/logout", doors.log_out),
