@@ -27,7 +27,11 @@ class ReplayError(Exception):
 
 @dataclass(slots=True)
 class Replay:
-    """What a recording tells. Contacts in order of their beginning."""
+    """What a recording tells. Contacts in order of their beginning.
+
+    Asterisk knows the visits whole. What a caller achieved in the flow (a complaint filed, a message, a promised call, a line found
+    closed) it doesn't: his contact's outcome is then the one he would have had without, ``abandoned_ivr`` for instance.
+    """
 
     contacts: list[Contact] = field(default_factory=list)
     gaps: list[dict[str, str]] = field(default_factory=list)

@@ -79,6 +79,7 @@ def figures_as_json(figures: QueueFigures) -> dict[str, Any]:
         "abandoned_short": figures.abandoned_short,
         "flow_out": figures.flow_out,
         "refused": figures.refused,
+        "withdrawn": figures.withdrawn,
         "lost": figures.lost,
         "waiting": figures.waiting,
         "sl": {"sl.strict": _share(figures.service_level_strict), "sl.inclusive": _share(figures.service_level_inclusive)},

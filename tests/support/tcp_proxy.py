@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
+from typing import BinaryIO
 
 
 class TcpProxy:
@@ -16,6 +17,7 @@ class TcpProxy:
         self._flows = asyncio.Event()
         self._flows.set()
         self.piece: int | None = None  # bytes per write towards the client; None = as they come
+        self.record: BinaryIO | None = None  # takes a copy of what goes towards the client
         self.connections = 0
 
     async def __aenter__(self) -> TcpProxy:
@@ -58,6 +60,8 @@ class TcpProxy:
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, towards: TcpProxy | None) -> None:
         while data := await source.read(65536):
             await self._flows.wait()
+            if towards and towards.record:
+                towards.record.write(data)
             piece = (towards.piece if towards else None) or len(data)
             for start in range(0, len(data), piece):
                 sink.write(data[start : start + piece])
