@@ -35,6 +35,8 @@ _LATE_S = 15.0  # by which a script may take longer on a busy machine
 _VOICE_PITCH_HZ = 190.0
 _numbers = itertools.count(random.randrange(1000))  # two processes that call shall not begin at the same port
 _REFUSED = re.compile(r"received 'SIP/2\.0 (?P<code>[3-6][0-9]{2}) ")
+# Somebody else took the port between our look and SIPp's: nothing has been sent yet, so it is started again with others.
+_PORT_TAKEN = "Address already in use"
 _NO_ANSWER = "retransmission timeout"  # not even 100 Trying: what we sent was dropped
 _MEDIA = re.compile(rf"^{scenario.ANSWERED} (?P<port>[0-9]+)", re.MULTILINE)
 
@@ -96,12 +98,15 @@ async def place_call(
         stream = await RtpStream.open(_ADDRESS, speech, lambda: whereabouts.node(call_id) if whereabouts else None)
         closing.callback(stream.close)
         began, answered, ended = now(), None, 0.0
+        speaking: list[asyncio.Task[None]] = []
         own_port = free_udp_port(_ADDRESS)
         sipp = await _start_sipp(script, call_id, sip_port, own_port, stream.port, hold_s, place)
-        speaking: list[asyncio.Task[None]] = []
         try:
             async with asyncio.timeout(script.give_up_s + _SIPP_MARGIN_S):
-                port = await _answer(sipp, place)
+                while (port := await _answer(sipp, place)) is None and not sipp.running and _PORT_TAKEN in _read(place / _ERRORS):
+                    (place / _ERRORS).unlink()
+                    own_port = free_udp_port(_ADDRESS)
+                    sipp = await _start_sipp(script, call_id, sip_port, own_port, stream.port, hold_s, place)
             if port is not None:
                 answered = now()
                 hanging_up = _hang_up(stream, wait_s, call_id, own_port)
