@@ -29,7 +29,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """Hear the question to its end."""
+    """Hear the question to its end, or what is said before a recording."""
 
     def __str__(self) -> str:
         return "hear"

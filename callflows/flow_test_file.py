@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from callflows import yaml_text
@@ -14,7 +13,8 @@ from callflows.flow_tests import Case, Customer, Expected, FlowCase, Given, Outl
 from callflows.loader import LARGEST_FILE, FlowError, Problem
 
 SUFFIX = ".test.yaml"
-_KEYS = {"given": Given, "expect": Expected, "customer": Customer, "outlooks": Outlook, "script": ScriptStep}
+_TOP: dict[type[BaseModel], str] = {FlowCase: "a case", Given: "what is given"}
+_KEYS: dict[str, type[BaseModel]] = {"given": Given, "expect": Expected, "customer": Customer, "outlooks": Outlook, "script": ScriptStep}
 
 
 def case_files(place: Path) -> list[Path]:
@@ -80,22 +80,24 @@ def parse_given(text: str, name: str) -> Given:
         try:
             return Given.model_validate(document.value or {})
         except ValidationError as error:
-            problems = [_problem(name, document, (), fault) for fault in error.errors()]
+            problems = [_problem(name, document, (), fault, Given) for fault in error.errors()]
     raise FlowError(problems)
 
 
-def _problem(file: str, document: yaml_text.Document, case: tuple[str, ...], fault: ErrorDetails) -> Problem:
+def _problem(
+    file: str, document: yaml_text.Document, case: tuple[str, ...], fault: ErrorDetails, root: type[BaseModel] = FlowCase
+) -> Problem:
     location = tuple(str(part) for part in fault["loc"])
     line = document.line((*case, *location))
     if fault["type"] == "extra_forbidden":
-        known = _known(location[:-1])
+        known = _known(location[:-1], root)
         close = difflib.get_close_matches(location[-1], known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else f"; there is {', '.join(known)}"
         where = ".".join(location[:-1])
-        return Problem(file, line, "unknown-key", "error", f"{location[-1]!r} is no key of {where or 'a case'}{hint}")
-    return Problem(file, line, "syntax", "error", f"{'.'.join(location) or 'a case'}: {fault['msg'].removeprefix('Value error, ')}")
+        return Problem(file, line, "unknown-key", "error", f"{location[-1]!r} is no key of {where or _TOP[root]}{hint}")
+    return Problem(file, line, "syntax", "error", f"{'.'.join(location) or _TOP[root]}: {fault['msg'].removeprefix('Value error, ')}")
 
 
-def _known(location: tuple[str, ...]) -> list[str]:
-    model: Any = next((_KEYS[part] for part in reversed(location) if part in _KEYS), FlowCase)
+def _known(location: tuple[str, ...], root: type[BaseModel]) -> list[str]:
+    model = next((_KEYS[part] for part in reversed(location) if part in _KEYS), root)
     return [name for name in model.model_fields if name != "word"]

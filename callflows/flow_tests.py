@@ -32,6 +32,7 @@ from callflows.simulated_call import SimulatedCall
 from callflows.simulator import simulate
 from callflows.speech import Speech
 from callflows.surroundings import StaffedHours, Surroundings, speaking_time
+from callflows.walk import FlowStuckError
 
 DEFAULT_CALLER = "13800138000"
 
@@ -227,8 +228,10 @@ def run(case: Case, house: House) -> CaseResult:
         call = _played(case, house)
     except ChoiceError as error:
         return CaseResult(case, None, (str(error),))
+    except FlowStuckError as error:
+        return CaseResult(case, None, (str(error),))
     except KeyError as error:
-        return CaseResult(case, None, (f"there is no flow or calendar {error}",))
+        return CaseResult(case, None, (f"there is no calendar {error}",))
     return CaseResult(case, call, tuple(faults_of(case.body.expect, call)))
 
 
@@ -236,7 +239,7 @@ def as_steps(case: Case, house: House) -> tuple[Step, ...]:
     """The case as a caller on a real line plays it: labels are keys, and ``Reach`` says before each step where the walk then is.
 
     ``Hear`` stands where what is said must be heard to its end first. ``Silence`` lasts until the other side speaks again or the walk
-    goes on; its seconds are those of the simulated call. Raises ChoiceError, KeyError.
+    goes on; its seconds are those of the simulated call. Raises ChoiceError, FlowStuckError, KeyError.
     """
     steps: list[Step] = []
     last = ("", 0)

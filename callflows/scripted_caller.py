@@ -164,16 +164,16 @@ class ScriptedCaller:
                     self._begin(step, keys, apart_s, moment, scene)
                 case Choose(label=label) if self._asked(scene):
                     self._steps[0] = Press(keys_for(scene.node, label, scene.language))
-                case Hear() if self._asked(scene):
+                case Hear() if self._asked(scene) or self._recorded(scene):
                     self._steps.pop(0)
-                    self._free, self._timed = max(self._free, scene.heard_at), False
+                    self._free, self._timed = max(self._free, scene.heard_at if scene.kind is Kind.QUESTION else now), False
                 case Silence() if self._asked(scene) or self._recorded(scene):
                     self._steps.pop(0)
                     self._silent, self._silent_from, self._answered, self._timed = scene.number, now, scene.number, False
                     return None
                 case Talk(seconds=seconds) as step if self._recorded(scene):
                     return self._speak(max(self._free, now), until, seconds, step, scene)
-                case None | Press() | Reach() | Choose() | Hear() if self._recorded(scene):
+                case None | Press() | Reach() | Choose() if self._recorded(scene):
                     return self._speak(now, until, TALK_S, None, scene)
                 case _:
                     return None

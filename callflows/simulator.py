@@ -71,7 +71,10 @@ LONGEST_CALL_S = 4 * 3600
 
 
 def simulate(book: FlowBook, flow: str, script: Iterable[Step], house: Surroundings, *, language: str) -> SimulatedCall:
-    """Walk one call by a script. Raises ChoiceError when the script chooses what isn't offered, KeyError for an unknown calendar."""
+    """Walk one call by a script.
+
+    Raises ChoiceError when the script chooses what isn't offered, FlowStuckError for a flow and KeyError for a calendar that isn't there.
+    """
     caller = ScriptedCaller(script)
     call = play(book, flow, caller, house, language=language)
     call.unused = [str(step) for step in caller.left]

@@ -20,7 +20,7 @@ from callflows.scripted_caller import Act, CameBack, Gone, Key, Kind, Scene, Tal
 
 HELP = "keys 0-9 * #, space: skip, t: talk for 5 s into a recording, Ctrl-C: hang up"
 SKIP, TALK, TALK_S = " ", "t", 5.0
-GONE = "\x04"  # Ctrl-D, and what a closed input reads as
+GONE = "\x03\x04"  # Ctrl-C; Ctrl-D, and what a closed input reads as
 QUEUE_ENDS = {
     "s": QueueEnd.SERVED,
     "t": QueueEnd.TIMEOUT,
@@ -34,7 +34,7 @@ DIAL_ENDS = {"s": DialEnd.SERVED, "b": DialEnd.BUSY, "n": DialEnd.NO_ANSWER, "x"
 
 class Keyboard(Protocol):
     def key(self, seconds: float) -> tuple[str, float]:
-        """The next key within so many seconds, empty when none, and how long that took. Raises KeyboardInterrupt."""
+        """The next key within so many seconds, empty when none, and how long that took."""
 
 
 class TerminalCaller:
@@ -62,12 +62,9 @@ class TerminalCaller:
             self._write(f"{now:6.1f} s  <beep: t to talk, # when done>")
         left = until - now
         while left > 0:
-            try:
-                key, seconds = self._keyboard.key(left)
-            except KeyboardInterrupt:
-                key, seconds = GONE, 0.0
+            key, seconds = self._keyboard.key(left)
             now, left = now + seconds, left - seconds
-            if key == GONE:
+            if key and key in GONE:
                 return self._gone(now)
             if key == TALK and scene.kind is Kind.RECORDING:
                 self._write(f"{now:6.1f} s  <you talk for {TALK_S:g} s>")
@@ -85,11 +82,8 @@ class TerminalCaller:
         ways = ", ".join(f"{key} {end.value}" for key, end in ends.items())
         self._write(f"{now:6.1f} s  <{scene.kind.value}: how does it end? {ways}{', 1 leave by key' if scene.kind is Kind.QUEUE else ''}>")
         while True:
-            try:
-                key, _ = self._keyboard.key(60.0)
-            except KeyboardInterrupt:
-                key = GONE
-            if key == GONE:
+            key, _ = self._keyboard.key(60.0)
+            if key and key in GONE:
                 return self._gone(now)
             if key in ends:
                 return CameBack(now, ends[key])
@@ -102,7 +96,7 @@ class TerminalCaller:
 
 
 class TerminalKeyboard:
-    """Single keys from the terminal at ``descriptor``, unechoed. For use within ``raw_keys``."""
+    """Single keys from the terminal at ``descriptor``, unechoed. For use within ``terminal_keyboard``."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -112,7 +106,8 @@ class TerminalKeyboard:
         ready, _, _ = select.select([self._descriptor], [], [], seconds)
         if not ready:
             return "", seconds
-        return (os.read(self._descriptor, 1).decode("ascii", "ignore") or GONE), min(time.monotonic() - began, seconds)
+        pressed = os.read(self._descriptor, 1).decode("ascii", "replace") or GONE[-1]
+        return pressed, min(time.monotonic() - began, seconds)
 
 
 @contextmanager
@@ -124,6 +119,9 @@ def terminal_keyboard() -> Iterator[Keyboard]:
     except termios.error as error:
         raise OSError(f"this is no terminal: {error}") from error
     tty.setcbreak(descriptor)
+    attributes = termios.tcgetattr(descriptor)
+    attributes[3] &= ~termios.ISIG  # Ctrl-C is the caller hanging up: a key like the others, wherever we are when it comes
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)
     try:
         yield TerminalKeyboard(descriptor)
     finally:
