@@ -17,7 +17,16 @@ from callflows.nodes.variables import Declared
 
 NAME_PATTERN = "^[a-z][a-z0-9_]{0,47}$"
 VARIABLE_PATTERN = "^[a-z][a-z0-9_]{0,31}$"
+KEY_PATTERN = "^[0-9*#]$"
 _DEFINITION = "#/$defs/"
+_SORTS = {
+    "string": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "array": "list",
+    "object": "table",
+}
 
 
 class _Untitled(GenerateJsonSchema):
@@ -128,11 +137,9 @@ def _sort(told: Mapping[str, Any]) -> str:
         return "value" if len(sorts) > 2 else sorts[0] if sorts[0] == "key" else " or ".join(sorts)
     low, high = told.get("minimum"), told.get("maximum")
     bounds = f" {low:g} to {high:g}" if low is not None and high is not None else ""
-    if told["type"] == "string":
-        return {NAME_PATTERN: "name", VARIABLE_PATTERN: "variable"}.get(told.get("pattern", ""), "text" if "pattern" not in told else "key")
-    return {"integer": "number", "number": "number", "boolean": "`true` or `false`", "array": "list", "object": "table"}[
-        told["type"]
-    ] + bounds
+    if "pattern" in told:
+        return {NAME_PATTERN: "name", VARIABLE_PATTERN: "variable", KEY_PATTERN: "key"}.get(told["pattern"], "text")
+    return _SORTS[told["type"]] + bounds
 
 
 def _shown(default: Any) -> str:

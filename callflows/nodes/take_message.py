@@ -16,6 +16,7 @@ class TakeMessageNode(Node):
 
     kind: ClassVar[str] = "take_message"
     gives: ClassVar[Given | None] = "message"
+    gives_by: ClassVar[frozenset[str]] = frozenset({"taken"})
     take_message: VariableName
     """The variable that holds the recording."""
     complete: bool = True

@@ -18,6 +18,7 @@ class VoicemailNode(Node):
 
     kind: ClassVar[str] = "voicemail"
     gives: ClassVar[Given | None] = "message"
+    gives_by: ClassVar[frozenset[str]] = frozenset({"taken"})
     voicemail: Words
     """What the caller hears before the beep."""
     longest_s: Annotated[int, Field(ge=3, le=1800)] = 120
