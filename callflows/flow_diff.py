@@ -16,8 +16,8 @@ from callflows.flow import Flow, FlowBook
 from callflows.nodes.base import Node, Words
 
 What = Literal["flow", "node", "kind", "words", "exit", "setting"]
-# A flow's own fields that are no settings of it: its name, where it stands, and its nodes, which are compared one by one.
-_NO_SETTINGS = ("name", "nodes", "file", "lines")
+# A flow's own settings; its nodes are compared one by one.
+_OF_A_FLOW = ("start", "on_hang_up", "parameters", "variables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,8 @@ def changes(old: FlowBook, new: FlowBook) -> list[Change]:
 
 
 def _flow_changes(old: Flow, new: Flow) -> Iterator[Change]:
-    for field in dataclasses.fields(Flow):
-        if field.name not in _NO_SETTINGS:
-            yield from _settings(new.name, "", _leaves(getattr(old, field.name), field.name), _leaves(getattr(new, field.name), field.name))
+    for name in _OF_A_FLOW:
+        yield from _settings(new.name, "", _leaves(getattr(old, name), name), _leaves(getattr(new, name), name))
     for name, node in new.nodes.items():
         if name not in old.nodes:
             yield Change("node", new.name, name, "", None, node.kind)
