@@ -19,7 +19,7 @@ import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 from support.tcp_proxy import TcpProxy
 
-from acceptance.house import Called, House, of_call, until
+from acceptance.house import RECORD_DEADLINE_S, Called, House, of_call, until
 from acceptance.scenes import Scenes
 from acceptance.settings_file import LINES, Setup, Team
 from acceptance.test_console import CHROMIUM, FLAGS, Desk, log_in_for_the_first_time
@@ -44,26 +44,28 @@ SETUP = Setup(
         "IVRD_CALLBACKS__RETRY_MINUTES": "[600]",
     },
 )
-# No serial number, the caller's own number, four seconds of talk: submitted, and the number heard.
-FILED = "e4e#e1et4#e#e"
+# A line's key is pressed in the menu; later prompts are heard to their end. No serial number, the caller's own number, four seconds
+# of talk: submitted, and the number heard.
+HR, COURSE, PRODUCT, COMPLAINT = "w4 1", "w4 2", "w4 3", "w4 4"
+FILED = f"{COMPLAINT}e#e1et4#e#e"
 # Where each menu is left: its prompt is heard to its end, and then there is nothing but the hang-up.
 IN_MENUS = {
     "menu": "e9eh",
-    "course_menu": "e2eh",
-    "offer": "e2e1eh",
-    "complaint_intake.serial_check": "e4e1234#eh",
-    "complaint_intake.number_check": "e4e#eh",
-    "complaint_intake.review": "e4e#e1et4#eh",
+    "course_menu": f"{COURSE}eh",
+    "offer": f"{COURSE}e1eh",
+    "complaint_intake.serial_check": f"{COMPLAINT}e1234#eh",
+    "complaint_intake.number_check": f"{COMPLAINT}e#eh",
+    "complaint_intake.review": f"{COMPLAINT}e#e1et4#eh",
     "complaint_intake.then_what": f"{FILED}h",
 }
 IN_QUEUES = {
-    "answered": f"{FILED}1w25h",
-    "timed out": "e1w45h",
+    "answered": f"{FILED}1w18h",
+    "timed out": f"{HR}w45h",
     # He is promised a call, and called: a visit to the queue that is no caller's.
-    "exit by key": "e1w12 1",
+    "exit by key": f"{HR}w12 1",
 }
 # Who rings, who waits behind him and whom the queue then refuses: each begins when the one before is where he should be.
-RINGING, BEHIND, REFUSED = "w4 3w80h", "w4 3w45h", "w4 3e2et4#"
+RINGING, BEHIND, REFUSED = f"{PRODUCT}w80h", f"{PRODUCT}w45h", f"{PRODUCT}e2et4#"
 ASKS_FOR_A_CALL = "13900000107"  # who ends in a 7 is there when he is called, and presses 1
 EXPECTED: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "menu": ("abandoned_ivr", []),
@@ -159,8 +161,9 @@ async def everybody_calls(day: Day) -> None:
 async def what_is_told(day: Day, recorded: Path) -> None:
     """All of it when nobody is on the line any more."""
     await shown(day.desk, lambda board: not board["running"])
-    for called in day.called.values():
-        day.all_records = await day.house.records_with(called)
+    async with asyncio.timeout(RECORD_DEADLINE_S):
+        while not day.all_records or not all(record["ended_at"] for record in day.all_records):
+            day.all_records = await day.house.records()
     for who, called in day.called.items():
         (day.records[who],) = of_call(day.all_records, called)
     day.stream = await asyncio.to_thread(recorded.read_bytes)
