@@ -100,6 +100,8 @@ class FakeCaller:
                 return self._line("0")
             case ["EXEC", "Read", arguments]:
                 return self._read(arguments)
+            case ["GOSUB", "ivrd-ask", _, "1", arguments]:
+                return b"100 result=0 Trying...\n" + self._ask(arguments)
             case ["RECORD", "FILE", target, "wav", *_]:
                 return self._record(Path(f"{target}.wav"))
             case ["CHANNEL", "STATUS"]:
@@ -115,6 +117,8 @@ class FakeCaller:
             return self.linkedid
         if expression == "${IVR_KEYS}":
             return self.variables.get("IVR_KEYS", "")
+        if expression == "${IVR_ASKED}${IVR_KEYS}":
+            return self.variables.get("IVR_ASKED", "") + self.variables.get("IVR_KEYS", "")
         if "call-id" in expression:
             return base64.b64encode(b"abc@host").decode()
         raise AssertionError(f"nobody taught me {expression}")
@@ -138,6 +142,16 @@ class FakeCaller:
                 if rest_of_it := answer[limit:].removeprefix("#"):
                     self.answers.insert(0, rest_of_it)
         return self._line("0")
+
+    def _ask(self, arguments: str) -> bytes:
+        """The dialplan's question: it answers 0 whatever happens, and IVR_ASKED says that it came to its end."""
+        heard, cut_short, longest, *_ = arguments.split(",")
+        self.variables["IVR_ASKED"] = ""
+        self.played += [file for file in heard.split("&") if file]
+        reply = self._read(f"IVR_KEYS,{cut_short},{longest},e")
+        if not self.gone:
+            self.variables["IVR_ASKED"] = "1"
+        return b"200 result=0 Gosub complete\n" + (b"HANGUP\n" if b"HANGUP" in reply else b"")
 
     def _record(self, target: Path) -> bytes:
         answer = self.answers.pop(0) if self.answers else SILENCE

@@ -81,7 +81,10 @@ class Inside:
         """Place one leg, then read the contact back from the database."""
         await caller.call(self.port)
         await self.tracker.flush()
-        found = await self.database.read(partial(contacts.load, sealer=self.sealer, contact_id=caller.linkedid))
+        return await self.contact(caller.linkedid)
+
+    async def contact(self, contact_id: str) -> Contact:
+        found = await self.database.read(partial(contacts.load, sealer=self.sealer, contact_id=contact_id))
         assert found is not None
         return found
 

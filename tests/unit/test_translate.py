@@ -29,6 +29,7 @@ from ami_bridge.facts import (
     CallerQueued,
     CallerWaiting,
     CallPresent,
+    DialExited,
     EndedBy,
     QueueExited,
     TalkEnded,
@@ -390,3 +391,9 @@ def test_no_number_ends_anothers_call(number: bytes) -> None:
     head, tail = event("Hangup", *channel("1.1", CallerIDNum="@"), ("Cause", "16")).split(b"@")
     for fact in facts_and_suspicions(head + number.replace(b"\0", b"") + tail):
         assert isinstance(fact, Suspicion) or fact == CallEnded(AT, "1.1", "1.1", 16)
+
+
+@pytest.mark.parametrize("status", ["ANSWER", ""])
+def test_a_telephone_the_dialplan_rang(status: str) -> None:
+    data = event("UserEvent", *channel("1.1"), ("UserEvent", "DialExit"), ("Phone", "reception"), ("DialStatus", status))
+    assert facts_and_suspicions(data) == [DialExited(AT, "1.1", "1.1", "reception", status)]
