@@ -82,7 +82,7 @@ def reachable(flow: Drawing) -> list[str]:
     """Nodes in the order a reader comes to them: depth first from the start, then from where a hang-up leads, then the rest."""
     order: dict[str, None] = {}
     for start in (flow.start, flow.on_hang_up, *flow.boxes):
-        todo = [start] if start in flow.boxes else []
+        todo = [start] if start and start in flow.boxes else []
         while todo:
             name = todo.pop()
             if name not in order:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -287,7 +287,7 @@ def _state(version: str, newest: Service | None) -> str:
     return ""
 
 
-def _service_as_json(service: Service, settings: Settings) -> dict[str, object]:
+def _service_as_json(service: Service, settings: Settings) -> dict[str, Any]:
     return {
         "at": service.at.astimezone(settings.zone).isoformat(),
         "step": service.step.value,
