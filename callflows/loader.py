@@ -17,7 +17,7 @@ from callflows import yaml_text
 from callflows.flow import NODE_KINDS, Flow, FlowBook, version_of
 from callflows.nodes.base import Node
 from callflows.nodes.variables import AssignedName, Declared
-from callflows.problems import Problem, in_file_order, near
+from callflows.problems import Code, Problem, in_file_order, near
 from callflows.schema_faults import schema_faults
 
 __all__ = ["LARGEST_FILE", "SHIPPED_FLOWS", "FlowError", "Parsed", "Problem", "load", "parse", "read_folder"]
@@ -189,5 +189,5 @@ class _FlowFile:
     def _at(self, *path: str) -> int:
         return self._document.line(path)
 
-    def _fault(self, line: int, code: str, message: str) -> None:
+    def _fault(self, line: int, code: Code, message: str) -> None:
         self._parsed.problems.append(Problem(self._file, line, code, "error", message))

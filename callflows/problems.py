@@ -6,7 +6,31 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+
+# What the loader and the linter find, each explained in docs/flow-faults.md.
+Code = Literal[
+    "syntax",
+    "unknown-key",
+    "key-clash",
+    "unknown-node",
+    "unknown-flow",
+    "unknown-queue",
+    "unknown-line",
+    "unknown-phone",
+    "unknown-webhook",
+    "unknown-variable",
+    "bad-hours",
+    "missing-language",
+    "missing-prompt",
+    "unreachable-node",
+    "no-exit",
+    "dead-loop",
+    "unbounded-retries",
+    "long-before-human",
+]
+CODES: tuple[str, ...] = get_args(Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +39,7 @@ class Problem:
 
     file: str
     line: int
-    code: str
+    code: Code
     severity: Literal["error", "warning"]
     message: str
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -48,7 +48,7 @@ class SchemaFault:
     """``path`` is the keys that lead to it within the node."""
 
     path: tuple[str, ...]
-    code: str
+    code: Literal["syntax", "unknown-key"]
     message: str
 
 

@@ -6,7 +6,7 @@ For the loader alone. Never raises for any text: every fault is a sentence with 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -25,7 +25,7 @@ class Fault:
     """``code`` is ``syntax``, or ``key-clash`` for a key given twice in one table."""
 
     line: int
-    code: str
+    code: Literal["syntax", "key-clash"]
     message: str
 
 
@@ -120,7 +120,7 @@ class _Builder:
             self._fault(node, "syntax", f"{str(node.value)[:40]!r} is no value; quote it if it is a text")
         return None
 
-    def _fault(self, node: Any, code: str, message: str) -> None:
+    def _fault(self, node: Any, code: Literal["syntax", "key-clash"], message: str) -> None:
         self._document.faults.append(Fault(_line(node), code, message))
 
 

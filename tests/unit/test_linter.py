@@ -1,0 +1,329 @@
+"""What the linter finds: a minimal bad flow for each code fires it alone, at the line that says ``# HERE``; sound flows are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from callflows import linter, loader, proofs
+from callflows.calendar import AlwaysOpen, Calendar
+from callflows.flow import Flow, FlowBook
+from callflows.nodes.base import Node, Saying, Stay, Words
+from callflows.problems import CODES, Problem
+
+BAD_FLOWS = Path(__file__).parent / "bad_flows"
+FILES = sorted(BAD_FLOWS.glob("*.yaml"))
+HOUSE = linter.House(
+    queues={"hr"},
+    lines={"hr"},
+    calendars={"hotline": AlwaysOpen(), "shut": Calendar()},
+    languages=("zh", "en"),
+    phones={"porter"},
+    webhooks={"balance": ["balance"]},
+    now=datetime(2026, 11, 22, 4, 0, tzinfo=UTC),
+)
+UNRECORDED = "没有录音"
+
+
+def lint(text: str, house: linter.House = HOUSE, main: str | None = "main") -> list[Problem]:
+    return linter.check({"f.yaml": text}, house, main)[1]
+
+
+def codes(text: str) -> list[tuple[int, str]]:
+    return [(problem.line, problem.code) for problem in lint(text)]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_bad_flow_fires_its_code_alone_at_the_line_marked(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    house = HOUSE
+    if file.stem == "missing-prompt":
+        sounds = {f"{p.language}/{p.name}" for p in loader.load({"f.yaml": text}).prompts(("zh", "en")) if UNRECORDED not in p.text}
+        house = replace(HOUSE, prompts=sounds)
+    here = [number for number, line in enumerate(text.splitlines(), start=1) if line.endswith("# HERE")]
+    assert [(problem.line, problem.code) for problem in lint(text, house)] == [(line, file.stem.partition("--")[0]) for line in here]
+    assert len(here) == 1
+
+
+def test_no_code_lacks_a_bad_flow() -> None:
+    assert {file.stem.partition("--")[0] for file in FILES} == set(CODES)
+
+
+def test_each_code_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs/flow-faults.md").read_text(encoding="utf-8")
+    assert [code for code in CODES if f"`{code}`" not in page] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_sentence_says_which_node_and_what_to_do(file: Path) -> None:
+    house = replace(HOUSE, prompts=()) if file.stem == "missing-prompt" else HOUSE
+    for problem in lint(file.read_text(encoding="utf-8"), house):
+        assert len(problem.message) > 30
+        assert "Input should" not in problem.message
+
+
+MENU = """\
+flow: main
+start: menu
+nodes:
+  menu:
+    menu: {zh: 请按一, en: Press 1}
+    keys: {1: hr, 9: menu}
+    no_input: {tries: 2, then: hr}
+    wrong_key: {tries: 3, then: hr}
+  hr: {queue: hr, served: bye, _: bye}
+  bye:
+    hang_up: {zh: 再见, en: Goodbye}
+"""
+
+
+def proof(text: str, **others: str) -> proofs.Proof:
+    book = loader.load({"f.yaml": text, **{f"{name}.yaml": other for name, other in others.items()}})
+    assert linter.lint(book, HOUSE, "main") == []
+    return next(each for each in linter.proofs(book, HOUSE, "main") if each.flow == "main")
+
+
+def bound(seconds: float, prompts: int) -> object:
+    return pytest.approx((seconds, prompts))
+
+
+def test_a_menu_that_leads_back_to_itself_by_key_is_the_callers_own_choice() -> None:
+    assert codes(MENU) == []
+
+
+def test_the_longest_way_spends_both_budgets() -> None:
+    """One silence and two wrong keys before the last: four askings of 11 characters at 77 ms and 5 s each."""
+    proven = proof(MENU.replace("zh: 请按一, ", "zh: 请, "))
+    assert proven.proven
+    assert proven.until == ("human",)
+    assert proven.worst == bound(4 * (7 * 0.077 + 5), 4)
+    assert proven.silent == proven.worst
+    assert proven.path == ("menu", "hr")
+
+
+def test_the_quickest_human_needs_each_prompt_once() -> None:
+    proven = proof(MENU)
+    assert proven.human == proofs.QuickestHuman(0.75, 1, ("menu", "hr"))
+    assert (
+        proven.sentence()
+        == "main: at most 23 s and 4 prompts until a human; 23 s when nothing right is pressed; a human after 1 s and 1 key at best"
+    )
+
+
+def test_the_proof_as_json_has_the_bounds() -> None:
+    assert proof(MENU).as_json()["worst"] == {"seconds": 23.0, "prompts": 4}
+    assert proof(MENU).as_json()["human"] == {"seconds": 0.8, "keys": 1, "path": ["menu", "hr"]}
+
+
+INNER = """\
+flow: inner
+start: ask
+nodes:
+  ask:
+    menu: {zh: 请按一, en: Press 1}
+    keys: {1: back, 2: hr}
+    no_input: {tries: 1, then: over}
+    wrong_key: {tries: 1, then: over}
+  hr: {queue: hr, served: over, _: over}
+  back: {end: back}
+  over: {end: over}
+"""
+OUTER = """\
+flow: main
+start: inner
+nodes:
+  inner:
+    run: inner
+    ends: {over: sorry, back: inner}
+  sorry:
+    say: {zh: 谢谢, en: Thank you}
+    next: bye
+  bye:
+    hang_up: {zh: 再见, en: Goodbye}
+"""
+
+
+def test_bounds_go_through_flows_that_are_run() -> None:
+    proven = proof(OUTER, inner=INNER)
+    assert proven.until == ("human", "goodbye")
+    assert proven.worst == bound(0.75 + 5 + 9 * 0.077, 2)
+    assert proven.human == proofs.QuickestHuman(0.75, 1, ("inner",))
+
+
+def test_a_flow_that_is_run_is_proven_to_its_end() -> None:
+    book = loader.load({"inner.yaml": INNER, "main.yaml": OUTER})
+    inner = linter.proofs(book, HOUSE, "main")[0]
+    assert (inner.flow, inner.may_end) == ("inner", True)
+    assert "until a human or its end" in inner.sentence()
+
+
+@pytest.mark.parametrize(
+    ("over", "expected"),
+    [
+        ("{over: inner, back: sorry}", [(6, "unbounded-retries")]),
+        ("{over: sorry, bcak: sorry}", [(6, "no-exit"), (6, "unreachable-node")]),
+        ("{over: sorry, back: sorry, _: sorry}", []),
+    ],
+)
+def test_the_endings_of_a_flow_that_is_run_are_followed(over: str, expected: list[tuple[int, str]]) -> None:
+    outer = OUTER.replace("{over: sorry, back: inner}", over)
+    _, problems = linter.check({"inner.yaml": INNER, "main.yaml": outer}, HOUSE, "main")
+    assert [(problem.line, problem.code) for problem in problems] == expected
+
+
+def test_a_loop_through_a_flow_that_asks_nothing_is_dead() -> None:
+    silent = "flow: inner\nstart: set\nnodes:\n  set: {set: {a: 1}, next: over}\n  over: {end: over}\n"
+    outer = OUTER.replace("{over: sorry, back: inner}", "{over: inner}")
+    _, problems = linter.check({"inner.yaml": silent, "main.yaml": outer}, HOUSE, "main")
+    assert [(problem.line, problem.code) for problem in problems] == [(6, "dead-loop"), (7, "unreachable-node"), (10, "unreachable-node")]
+
+
+def test_waiting_on_by_silence_between_two_turns_in_a_queue_is_no_loop() -> None:
+    """ "Press 1 for a callback, or stay on the line": each turn there are people who may answer."""
+    text = MENU.replace("_: bye", "_: menu")
+    assert codes(text) == []
+
+
+def test_a_caller_sent_back_by_his_own_key_or_by_an_agent_goes_in_no_dead_loop() -> None:
+    assert codes(MENU.replace("served: bye, _: bye", "served: hr, key: hr, _: bye")) == []
+
+
+def test_flows_that_run_each_other_are_refused_and_not_proven() -> None:
+    other = "flow: other\nstart: back\nnodes:\n  back: {run: main, ends: {_: bye}}\n  bye: {hang_up: {zh: 再见, en: Bye}}\n"
+    outer = OUTER.replace("run: inner", "run: other").replace("{over: sorry, back: inner}", "{_: sorry}")
+    book, problems = linter.check({"main.yaml": outer, "other.yaml": other}, HOUSE, "main")
+    assert {problem.code for problem in problems} == {"dead-loop"}
+    assert book is not None
+    assert [each.proven for each in linter.proofs(book, HOUSE, "main")] == [False, False]
+
+
+def test_faults_of_form_and_of_sense_are_told_together() -> None:
+    text = MENU.replace("tries: 2", "tries: 20").replace("queue: hr", "queue: hhr")
+    assert codes(text) == [(7, "syntax"), (9, "unknown-queue")]
+
+
+def test_a_broken_file_explains_what_others_miss_of_it() -> None:
+    _, problems = linter.check({"main.yaml": OUTER, "inner.yaml": "flow: [", "x.yaml": INNER.replace("tries: 1", "trys: 1")}, HOUSE, "main")
+    assert [(problem.file, problem.code) for problem in problems] == [
+        ("inner.yaml", "syntax"),
+        ("x.yaml", "unknown-key"),
+        ("x.yaml", "unknown-key"),
+    ]
+
+
+def test_no_flow_begins_here() -> None:
+    assert codes(MENU.replace("flow: main", "flow: mian")) == [(1, "unknown-flow")]
+
+
+def test_a_part_of_a_book_may_end() -> None:
+    """A sub-flow's file by itself: nobody knows what its callers bring and where its endings lead."""
+    assert lint(INNER.replace("inner", "main"), main=None) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        ("variables: {serial: {type: digits}}", ["unknown-variable"]),
+        ("variables: {serial: {type: digits, default: 1234}}", []),
+        ("parameters: {serial: {type: digits}}", []),
+    ],
+)
+def test_a_declaration_alone_sets_nothing(head: str, code: list[str]) -> None:
+    nodes = "  a: {given: serial, yes: bye, no: bye}\n  bye: {hang_up: {zh: 再见, en: Bye}}\n"
+    text = f"flow: main\nstart: a\n{head}\nnodes:\n{nodes}"
+    assert [problem.code for problem in lint(text)] == code
+
+
+def test_variables_are_followed_into_flows_and_back() -> None:
+    nodes = "  ask: {given: p, yes: set, no: over}\n  set: {set: {a: 1}, next: over}\n  over: {end: over}\n"
+    inner = f"flow: inner\nstart: ask\nparameters: {{p: {{}}}}\nnodes:\n{nodes}"
+    outer = OUTER.replace("{over: sorry, back: inner}", "{over: sorry}").replace("zh: 谢谢", 'zh: "{a}{p}"')
+    _, problems = linter.check({"inner.yaml": inner, "main.yaml": outer}, HOUSE, "main")
+    assert [(problem.line, problem.code, "'p'" in problem.message) for problem in problems] == [(8, "unknown-variable", True)]
+
+
+def test_what_a_hang_up_may_cut_short_may_be_read_after_it() -> None:
+    text = MENU.replace("nodes:", "on_hang_up: after\nnodes:") + "  after: {given: serial, yes: over, no: over}\n  over: {end: over}\n"
+    set_somewhere = text.replace("served: bye", "served: note") + "  note: {set: {serial: 1}, next: bye}\n"
+    assert codes(text) == [(13, "unknown-variable")]
+    assert codes(set_somewhere) == []
+
+
+class EchoNode(Node):
+    """A node of another package: the linter knows nothing of it but the interface of every node."""
+
+    kind: ClassVar[str] = "echo"
+    visits: ClassVar[dict[str, int]] = {}
+    next: dict[str, str]
+    said: Words = Words(zh="好", en="Well")
+
+    def exits(self) -> Mapping[str, str]:
+        self._visit("exits")
+        return self.next
+
+    def stays(self, saying: Saying) -> Mapping[str, Stay]:
+        self._visit("stays")
+        return {name: Stay(saying(self.said), 1, asked=int(name == "chosen")) for name in self.next}
+
+    def words(self) -> Mapping[str, Words]:
+        self._visit("words")
+        return {"": self.said}
+
+    @classmethod
+    def _visit(cls, method: str) -> None:
+        cls.visits[method] = cls.visits.get(method, 0) + 1
+
+
+class GiftNode(EchoNode):
+    kind: ClassVar[str] = "gift"
+    gives = "human"
+
+
+def book_of(nodes: Mapping[str, Node], on_hang_up: str | None = None) -> FlowBook:
+    lines = {name: number for number, name in enumerate(nodes, start=1)}
+    flow = Flow("main", next(iter(nodes)), nodes, on_hang_up, "f.yaml", lines)
+    return FlowBook({"main": flow}, "")
+
+
+def found(nodes: Mapping[str, Node]) -> list[tuple[int, str]]:
+    return [(problem.line, problem.code) for problem in linter.lint(book_of(nodes), HOUSE, "main")]
+
+
+def test_nodes_of_other_packages_are_linted_by_their_interface() -> None:
+    gift = GiftNode(next={})
+    assert found({"a": EchoNode(next={"on": "b"}), "b": gift}) == []
+    assert found({"a": EchoNode(next={"on": "b", "off": "a"}), "b": gift}) == [(1, "dead-loop")]
+    assert found({"a": EchoNode(next={"on": "b", "chosen": "a"}), "b": gift}) == []
+    assert found({"a": EchoNode(next={"on": "b"}), "b": EchoNode(next={})}) == [(2, "no-exit")]
+    assert found({"a": EchoNode(next={"chosen": "b"}), "b": EchoNode(next={"chosen": "a"})}) == [(1, "no-exit")]
+
+
+def test_ways_round_that_have_two_entrances_are_bounded_too() -> None:
+    """None of the two lies on every way to the other: each is counted once."""
+    menu: dict[str, Any] = {"x": {"chosen": "y", "on": "help"}, "y": {"chosen": "x", "on": "help"}}
+    nodes = {
+        "start": EchoNode(next={"to_x": "x", "to_y": "y"}),
+        **{k: EchoNode(next=v) for k, v in menu.items()},
+        "help": GiftNode(next={}),
+    }
+    worst = linter.proofs(book_of(nodes), HOUSE, "main")[0].worst
+    assert worst is not None
+    assert worst.prompts == 3
+
+
+@pytest.mark.parametrize("size", [200, 2000])
+def test_the_work_grows_no_faster_than_the_flow(size: int) -> None:
+    """2 000 nodes in a deep chain with ways ahead and back: each is asked a fixed number of times for what it says of itself."""
+    nodes: dict[str, Node] = {
+        f"n{i}": EchoNode(next={"on": f"n{i + 1}", "ahead": f"n{min(i + 7, size)}", "chosen": f"n{max(i - 11, 0)}"}) for i in range(size)
+    }
+    nodes[f"n{size}"] = GiftNode(next={})
+    EchoNode.visits.clear()
+    assert linter.lint(book_of(nodes), replace(HOUSE, human_within_s=9999, worst_before_help_s=9999), "main") == []
+    assert set(EchoNode.visits) == {"exits", "stays", "words"}
+    assert max(EchoNode.visits.values()) <= 12 * len(nodes)
