@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.hotline import AWAY, BUSY, IDLE, RINGING, START, Hotline
 
 from ami_bridge.facts import (
@@ -320,4 +321,6 @@ async def test_a_fault_in_the_estimate_is_no_fault_of_the_call() -> None:
     outlooks = QueueOutlooks(["hr"], clock=hotline.clock, estimate=failing)
     hotline.fed.append(outlooks)
     hotline.up(Li="hr")
-    assert await outlooks.look("hr", contact="1") == QueueOutlook(1, None, None, staffed=False)
+    with capture_logs() as logs:
+        assert await outlooks.look("hr", contact="1") == QueueOutlook(1, None, None, staffed=False)
+    assert [(entry["log_level"], entry["queue"]) for entry in logs] == [("error", "hr")]
