@@ -115,7 +115,7 @@ def set_hours(
             now=now,
         )
     except HoursRefusedError as error:
-        raise typer.BadParameter(str(error)) from None
+        fail(str(error))
     made = _write(settings, partial(put, new=new, now=now))
     _tell(settings, made, as_json, "is set")
 
@@ -258,7 +258,7 @@ def _print_overrides(overrides: Sequence[Override], settings: Settings, now: dat
 
 def _schedules(settings: Settings, line: str | None, overrides: Sequence[Override], file: Path | None = None) -> dict[str, LineSchedule]:
     if line is not None and line not in settings.lines:
-        raise typer.BadParameter(f"there is no line {line!r}: there is {', '.join(settings.lines)}")
+        fail(f"there is no line {line!r}: there is {', '.join(settings.lines)}")
     try:
         known = calendars(settings.model_copy(update={"calendar": file}) if file else settings)
     except CalendarError as error:
