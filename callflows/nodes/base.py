@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -34,6 +35,7 @@ OTHERWISE = "_"  # the exit for everything that has none of its own
 # Longer than this nobody listens to; shorter than half a second nobody can press.
 Seconds = Annotated[float, Field(ge=0.5, le=60)]
 
+_REFERENCE = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(characters|number|recording|time))?\}")
 
 
@@ -84,13 +86,20 @@ class Words(BaseModel):
 
 
 def _spoken(value: str, manner: str) -> Segment:
-    if manner == "recording":
+    """What can't be read out as it should is read character by character: a webhook's odd answer shall not end a call."""
+    if manner == "recording" and is_recording(value):
         return Recording(value)
-    if manner == "number" and value.isdecimal():
+    if manner == "number" and value.isascii() and value.isdecimal():
         return Number(int(value))
     if manner == "time":
-        return Moment(datetime.fromisoformat(value))
+        with suppress(ValueError):
+            return Moment(datetime.fromisoformat(value))
     return Characters(value)
+
+
+def is_recording(value: str) -> bool:
+    """Can this be the reference of a recording, as ``Recorded`` has it? Whatever else a variable holds must open no other file."""
+    return _REFERENCE.fullmatch(value) is not None
 
 
 @dataclass(slots=True)
@@ -132,6 +141,11 @@ class CallState:
         """A variable's value for somebody who keeps it in clear: None when it has none, or is masked."""
         value = self.variables.get(name) if name else None
         return None if isinstance(value, Secret) else value
+
+    def recording(self, name: str | None) -> str | None:
+        """A variable's value where it is a recording's reference."""
+        value = self.storable(name)
+        return value if value and is_recording(value) else None
 
 
 @dataclass(frozen=True, slots=True)

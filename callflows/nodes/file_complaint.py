@@ -43,7 +43,7 @@ class FileComplaintNode(Node):
 
     def steps(self, call: CallState, place: str) -> Steps:
         parts = self.file_complaint
-        serial, recording = call.storable(parts.serial), call.storable(parts.recording)
+        serial, recording = call.storable(parts.serial), call.recording(parts.recording)
         if not (self.complete or serial or recording):
             return "not_stored"  # hung up before saying anything: an abandoned call, not a complaint
         outcome = yield FileComplaint(serial, call.storable(parts.contact_number), recording, complete=self.complete)

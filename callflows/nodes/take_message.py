@@ -27,7 +27,7 @@ class TakeMessageNode(Node):
     """The node when it could not be kept; it must say so."""
 
     def steps(self, call: CallState, place: str) -> Steps:
-        recording = call.storable(self.take_message)
+        recording = call.recording(self.take_message)
         if not recording:  # hung up before the beep: there is nothing to keep
             return "taken"
         outcome = yield TakeMessage(recording, complete=self.complete)

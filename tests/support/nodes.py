@@ -57,7 +57,8 @@ def passed(
 ) -> Passage:
     """Walk through a node. Every outcome must be asked for, and none may be missing."""
     call = CallState("zh", dict(variables or {}), dict(types or {}))
-    steps = written(text).steps(call, PLACE)
+    node = written(text)
+    steps = node.steps(call, PLACE)
     effects: list[object] = []
     answers = list(outcomes)
     taken: str | None = None
@@ -65,6 +66,7 @@ def passed(
         effect = next(steps)
         while True:
             effects.append(effect)
+            assert spoken_texts(effect) <= rendered_texts(node)
             answer = Done() if isinstance(effect, SILENT_EFFECTS) else answers.pop(0)
             effect = steps.throw(answer) if isinstance(answer, CallerHungUp) else steps.send(answer)
     except StopIteration as stop:
@@ -82,3 +84,15 @@ def stays(text: str) -> Mapping[str, Stay]:
         return float(len(words.zh or ""))
 
     return written(text).stays(saying)
+
+
+def spoken_texts(effect: object) -> set[str]:
+    """The sound files of fixed texts that an effect plays in Chinese."""
+    speech = getattr(effect, "speech", ())
+    return {prompt.name for part in speech if isinstance(part, Text) and (prompt := part.prompt("zh"))}
+
+
+def rendered_texts(node: Node) -> set[str]:
+    """The sound files that the prompt library makes of a node's words."""
+    slots = ((f"{PLACE}-{slot}" if slot else PLACE, words) for slot, words in node.words().items())
+    return {prompt.name for place, words in slots for language, text in words.texts(place) if (prompt := text.prompt(language))}

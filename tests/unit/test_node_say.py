@@ -6,6 +6,7 @@ from support.nodes import passed, refusal, stays
 
 from callflows.effects import Say
 from callflows.nodes.base import Stay
+from callflows.speech import Characters, Number, Recording
 
 NODE = "{say: {zh: 您好, en: Hello}, next: menu}"
 
@@ -28,3 +29,14 @@ def test_it_lasts_as_long_as_its_words() -> None:
 
 def test_it_must_lead_on() -> None:
     assert "next" in refusal("{say: {zh: 您好}}")
+
+
+def test_a_value_is_read_out_as_what_it_is_or_by_its_characters() -> None:
+    """A webhook may have answered anything."""
+    text = '{say: {zh: "{n:number}{t:time}{r:recording}{c}", en: x}, next: menu}'
+
+    def read(**variables: str) -> list[object]:
+        return [part for effect in passed(text, variables=variables).effects for part in effect.speech]  # type: ignore[attr-defined]
+
+    assert read(n="12", r="2026/11/22/1.2-3", c="C1") == [Number(12), Recording("2026/11/22/1.2-3"), Characters("C1")]
+    assert read(n="many", t="soon", r="../../etc/passwd") == [Characters("many"), Characters("soon"), Characters("../../etc/passwd")]

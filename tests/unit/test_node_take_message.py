@@ -23,7 +23,8 @@ def test_a_store_that_fails_is_told() -> None:
 
 def test_without_a_recording_there_is_nothing_to_keep() -> None:
     assert (passed(NODE).exit, passed(NODE).effects) == ("taken", [])
-    assert passed(NODE, variables={"story": Secret("4711")}).effects == []
+    for other in (Secret("4711"), "../../etc/passwd", "/etc/passwd", "2026/../../x"):
+        assert passed(NODE, variables={"story": other}).effects == []
 
 
 def test_it_takes_no_time() -> None:
