@@ -43,7 +43,8 @@ NODE_TYPES: tuple[type[Node], ...] = (
     DialNode, SurveyNode, CheckPinNode, OverrideHoursNode, RunNode, EndNode, HangUpNode,
 )  # fmt: skip
 # Nodes of other packages beside ours. A package that can't be used costs its own nodes alone; NODE_FAULTS says why, a sentence each.
-_OWN, NODE_FAULTS = own_nodes({node_type.kind for node_type in NODE_TYPES})
+# No kind may be named as a key of ours: a node's keys must tell its kind in any order.
+_OWN, NODE_FAULTS = own_nodes({field.alias or name for node_type in NODE_TYPES for name, field in node_type.model_fields.items()})
 NODE_KINDS: Mapping[str, type[Node]] = {node_type.kind: node_type for node_type in NODE_TYPES} | _OWN
 
 

@@ -42,9 +42,12 @@ _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(characters|number|recording|
 class Words(BaseModel):
     """A text in each language, with ``{variable}`` where a value is read out (``{x:number}``, ``{x:recording}``, ``{x:time}``)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
     zh: str | None = None
+    """What is said in Chinese."""
     en: str | None = None
+    """What is said in English."""
 
     def languages(self) -> set[str]:
         return {language for language in ("zh", "en") if getattr(self, language)}

@@ -19,7 +19,7 @@ class _UnfitError(Exception):
 def own_nodes(taken: Collection[str], found: Iterable[EntryPoint] | None = None) -> tuple[dict[str, type[Node]], tuple[str, ...]]:
     """Kind → node type of every package that offers one, and a sentence for each that can't be used. Raises nothing.
 
-    ``taken`` are the kinds there are already; ``found`` is for tests.
+    ``taken`` are names that no kind may have; ``found`` is for tests.
     """
     kinds: dict[str, type[Node]] = {}
     faults: list[str] = []
@@ -38,7 +38,7 @@ def _node_type(entry: EntryPoint, taken: Collection[str]) -> type[Node]:
     if not _KIND.fullmatch(entry.name):
         raise _UnfitError("its name must be small letters, digits and '_', and begin with a letter")
     if entry.name in taken:
-        raise _UnfitError("there is a node of that name already; choose another")
+        raise _UnfitError("a node, or a key of one, has that name already; choose another")
     node_type = entry.load()
     if not (isinstance(node_type, type) and issubclass(node_type, Node)):
         raise _UnfitError(f"{entry.value} is no subclass of callflows.nodes.base.Node")

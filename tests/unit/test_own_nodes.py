@@ -104,7 +104,7 @@ def test_a_faulty_one_costs_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_name_that_is_ours_or_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "a node of that name already" in fault(offered(tmp_path, monkeypatch, ""), "probe")
+    assert "a node, or a key of one, has that name already" in fault(offered(tmp_path, monkeypatch, ""), "probe")
     assert "small letters" in fault(offered(tmp_path, monkeypatch, "", name="No Name"))
 
 
