@@ -15,6 +15,7 @@ from callflows.drawing_layout import Layout, Shape, lay_out
 # Where ways from so many boxes meet, a group begins.
 CROWD = 4
 LONGEST_SPAN = 3  # columns
+WIDEST = 8  # columns of a group, where it can be broken
 SHEET = 1900.0  # as wide as a group's neighbours may fill the sheet, px; a wider group makes it wider
 GROUP_GAP = 56.0
 
@@ -34,8 +35,13 @@ def groups(targets: Mapping[str, Sequence[str]], order: Sequence[str]) -> list[G
     for name, following in known.items():
         for target in following:
             arriving[target].add(name)
-    members = _divided(known, arriving, order)
-    found = [_group(group, known) for group in members.values()]
+    heads = [name for index, name in enumerate(order) if index == 0 or not arriving[name] or len(arriving[name]) >= CROWD]
+    while True:
+        found = [_group(members, known) for members in _divided(known, arriving, order, heads)]
+        breaks = [name for group in found if (name := _break(group, known))]
+        if not breaks:
+            break
+        heads += breaks
     # Single boxes last, together: goodbyes and the like.
     return [found[0], *sorted(found[1:], key=lambda group: len(group.columns) == 1)] if found else []
 
@@ -57,9 +63,11 @@ def sheet(shapes: Mapping[str, Shape], planned: Sequence[Group]) -> Layout:
     return Layout(places, lines, right, top + tallest)
 
 
-def _divided(known: Mapping[str, Sequence[str]], arriving: Mapping[str, Collection[str]], order: Sequence[str]) -> dict[str, list[str]]:
-    """Head → its group, so that each box belongs to the one head that every way to it passes."""
-    heads = dict.fromkeys(name for index, name in enumerate(order) if index == 0 or not arriving[name] or len(arriving[name]) >= CROWD)
+def _divided(
+    known: Mapping[str, Sequence[str]], arriving: Mapping[str, Collection[str]], order: Sequence[str], chosen: Sequence[str]
+) -> list[list[str]]:
+    """Groups, so that each box belongs to the one head that every way to it passes: the ``chosen`` heads, and those that follow."""
+    heads = dict.fromkeys(chosen)
     while True:
         members = {head: _members(head, known, heads) for head in heads}
         owner: dict[str, str] = {}
@@ -69,7 +77,7 @@ def _divided(known: Mapping[str, Sequence[str]], arriving: Mapping[str, Collecti
         # What is come to by nothing but a circle of its own begins where a reader comes to it.
         lonely = [name for name in order if name not in owner][:1]
         if not entered and not lonely:
-            return members
+            return list(members.values())
         heads |= dict.fromkeys(entered or lonely)
 
 
@@ -96,6 +104,19 @@ def _group(members: Sequence[str], targets: Mapping[str, Sequence[str]]) -> Grou
         if 0 < columns[target] - columns[name] <= LONGEST_SPAN
     ]
     return Group(columns, lines)
+
+
+def _break(group: Group, targets: Mapping[str, Sequence[str]]) -> str | None:
+    """Where a group too wide for a sheet can go on in another row: the last box that all ways further pass."""
+    columns = group.columns
+    if max(columns.values()) < WIDEST:
+        return None
+    forward = [(columns[name], target) for name in columns for target in targets[name] if columns.get(target, -1) > columns[name]]
+    for column in range(WIDEST - 1, WIDEST // 2, -1):
+        entered = {target for start, target in forward if start < column <= columns[target]}
+        if len(entered) == 1 and columns[name := entered.pop()] == column:
+            return name
+    return None
 
 
 def _columns(targets: Mapping[str, Sequence[str]], members: Sequence[str]) -> dict[str, int]:

@@ -157,7 +157,9 @@ def _draw(card: _Card, layout: Layout, drawing: Drawing) -> Iterator[str]:
     yield f'<path d="M0 {HEADING}V8a8 8 0 0 1 8-8H{WIDTH - 8:.0f}a8 8 0 0 1 8 8V{HEADING}Z" fill="{back}"/>'
     kind = kind_words(box.kind, language)
     mark = {drawing.start: "▶ ", drawing.on_hang_up: "☎ "}.get(box.name, "")
-    room = WIDTH - 2 * INDENT - _width(kind) - 8
+    room = WIDTH - 2 * INDENT
+    if _width(mark + box.name) + _width(kind) + 6 > room:  # the name matters more, and the colour tells the rest
+        kind = ""
     yield f'<text class="name" x="{INDENT}" y="19" style="fill:{ink}">{_safe(_cut(mark + box.name, room))}</text>'
     yield f'<text class="kind" x="{WIDTH - INDENT:.0f}" y="19" text-anchor="end" style="fill:{ink}">{_safe(kind)}</text>'
     for index, line in enumerate(card.words):
@@ -184,7 +186,7 @@ def _row(card: _Card, index: int, arrow: Arrow, layout: Layout, language: str) -
     words = label(card.box, arrow, language)
     target = "" if drawn else ("↻" if arrow.target == card.box.name else f"→ {arrow.target}")
     if target:
-        target = _cut(target, room - (min(_width(words), room / 2) + 10 if words else 0))
+        target = _cut(target, room - (min(_width(words), room * 0.4) + 10 if words else 0))
         words = _cut(words, room - _width(target) - 10)
     yield f"<g><title>{_safe(f'{words or arrow.exits[0]} → {arrow.target}')}</title>"
     yield f'<text class="exit" x="{INDENT}" y="{middle + 4.5:.1f}">{_safe(_cut(words, room))}</text>'

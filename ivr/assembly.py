@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from callflows import linter, loader
@@ -18,8 +19,21 @@ SHIPPED_CALENDAR = Path(__file__).resolve().parent.parent / "config" / "calendar
 def flow_book(settings: Settings) -> tuple[FlowBook, list[Problem]]:
     """The flows of these settings and what the linter says of them. Raises FlowError when they don't parse, CalendarError."""
     book = loader.load(loader.read_folder(settings.flows or loader.SHIPPED_FLOWS))
-    house = linter.House(queues=settings.queues, lines=settings.lines, calendars=calendars(settings), languages=settings.hotline.languages)
-    return book, linter.lint(book, house, settings.hotline.flow)
+    return book, linter.lint(book, flow_house(settings), settings.hotline.flow)
+
+
+def flow_house(settings: Settings) -> linter.House:
+    """What the flows may name, as the linter is told it by everybody who asks it. Raises CalendarError."""
+    return linter.House(
+        queues=settings.queues,
+        lines=settings.lines,
+        calendars=calendars(settings),
+        languages=settings.hotline.languages,
+        phones=settings.phones,
+        webhooks={name: webhook.sets for name, webhook in settings.webhooks.items()},
+        now=datetime.now(UTC),
+        zone=settings.zone,
+    )
 
 
 def calendars(settings: Settings) -> Mapping[str, Calendar | AlwaysOpen]:

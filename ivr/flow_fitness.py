@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from callflows import linter, loader
 from callflows.flow import FlowBook
 from callflows.loader import FlowError, Problem
 from callflows.speech import Prompt
-from ivr.assembly import calendars
+from ivr.assembly import flow_house
 from ivr.prompts.library import PromptLibrary
 from ivr.settings import Settings
 
@@ -41,11 +42,12 @@ class Fitness:
 
     @classmethod
     def of(cls, settings: Settings) -> Fitness:
-        """Raises CalendarError."""
-        house = linter.House(settings.queues, settings.lines, calendars(settings), settings.hotline.languages)
+        """The fitness for these settings' house. Raises CalendarError."""
+        house = flow_house(settings)
         return cls(
             folder=settings.flows or loader.SHIPPED_FLOWS,
-            lint=lambda book: linter.lint(book, house, settings.hotline.flow),
+            # The hours are looked at from today, however long ago the daemon was started.
+            lint=lambda book: linter.lint(book, dataclasses.replace(house, now=datetime.now(UTC)), settings.hotline.flow),
             prompts=settings.paths.prompts,
             languages=settings.hotline.languages,
         )

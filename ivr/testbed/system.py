@@ -19,8 +19,10 @@ from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.conf_text import ConfigurationError
 from ami_bridge.plan import AsteriskPlan
 from callflows.loader import FlowError
+from callflows.speech import Prompt
 from ivr.asterisk_plan import asterisk_plan, link_data
 from ivr.prompts.errors import PromptsError
+from ivr.prompts.fixed import fixed_prompts
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
 from ivr.settings import SHIPPED_CONFIG, Settings
@@ -82,7 +84,7 @@ class System:
         settings = self.settings
         try:
             library = PromptLibrary(settings.paths.prompts)
-            for problem in library.build(wanted_prompts(settings), progress=rendering).problems:
+            for problem in library.build(_wanted(settings, progress), progress=rendering).problems:
                 progress(f"prompts: {problem.message}")
             plan = self.plan
             write_configuration(plan)
@@ -197,6 +199,19 @@ class System:
         others = [part.child for part in (self.agents, self.network, self.asterisk) if part is not None]
         parts = [*others, self.daemon]
         return [part for part in parts if part is not None]
+
+
+def _wanted(settings: Settings, progress: Callable[[str], None]) -> list[Prompt]:
+    """The prompts to have. Raises FlowError, unless there is a daemon's database: then flows that can't be read are the daemon's to refuse,
+    and the last good ones stay in service."""
+    try:
+        return wanted_prompts(settings)
+    except FlowError as error:
+        if settings.store.url is None and not settings.paths.database.exists():
+            raise
+        for problem in error.problems:
+            progress(f"the edited flows stay out of service: {problem}")
+        return fixed_prompts()
 
 
 def _ask(url: str) -> tuple[bool, str]:

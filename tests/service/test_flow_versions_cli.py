@@ -134,7 +134,7 @@ def test_bad_flows_are_not_published(run: Run, write: Callable[[str], None], fol
     (folder / "hotline.yaml").write_text(FLOW.format(words="您好。").replace("next: goodbye", "next: godbye"), encoding="utf-8")
     result = run("publish")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"{folder}/hotline.yaml:4: error:" in result.stderr
+    assert f"{folder}/hotline.yaml:6: error:" in result.stderr
     assert "did you mean 'goodbye'?" in result.stderr
     assert "nothing was published" in result.stderr
 
