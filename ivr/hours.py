@@ -91,10 +91,10 @@ def _subject(override: Override) -> str:
     return f"{override.id} {override.line or 'every line'} {override.setting.value} until {until:%Y-%m-%dT%H:%MZ} by {override.set_from}"
 
 
-class OverridesNow(Protocol):
-    """Where the overrides that count now come from."""
+class SchedulesNow(Protocol):
+    """Where a line's hours as set now come from."""
 
-    def schedule(self, line: str) -> LineSchedule: ...
+    def __call__(self, line: str) -> LineSchedule: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +104,26 @@ class DeskCalendar:
     ``zone`` is the hotline's, as everywhere; the schedule has its own copy of it.
     """
 
-    desk: OverridesNow
+    schedule: SchedulesNow
     name: str
 
     def is_open(self, at: datetime, zone: ZoneInfo) -> bool:
-        return self.desk.schedule(self.name).standing(at).state is HoursState.OPEN
+        return self.schedule(self.name).standing(at).state is HoursState.OPEN
 
     def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None:
-        return self.desk.schedule(self.name).opens_at(at)
+        return self.schedule(self.name).opens_at(at)
 
     def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours:
-        return self.desk.schedule(self.name).hours_at(at)
+        return self.schedule(self.name).hours_at(at)
 
 
 class HoursDesk:
     """``known`` are the calendars by calendar name and by line name (``ivr.assembly.calendars``). A calendar's name that is no line's
-    heeds what was set for every line."""
+    heeds what was set for every line.
+
+    ``calendars`` are for who calls us. ``calling_calendars`` are for calls of ours (R31): closings and emergencies hold them back too,
+    but a line opened by hand at night gives nobody leave to ring people up.
+    """
 
     def __init__(
         self,
@@ -139,7 +143,8 @@ class HoursDesk:
         self._refresh_s = refresh_s
         self._overrides: tuple[Override, ...] = ()
         self._trouble: str | None = None
-        self.calendars: Mapping[str, DeskCalendar] = {name: DeskCalendar(self, name) for name in known}
+        self.calendars: Mapping[str, DeskCalendar] = {name: DeskCalendar(self.schedule, name) for name in known}
+        self.calling_calendars: Mapping[str, DeskCalendar] = {name: DeskCalendar(self._without_openings, name) for name in known}
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -162,6 +167,10 @@ class HoursDesk:
     def schedule(self, line: str) -> LineSchedule:
         """A line's hours as set now; a value. Raises KeyError for a name that is neither a line nor a calendar."""
         return LineSchedule.of(line, self._known[line], self._zone, self._overrides)
+
+    def _without_openings(self, line: str) -> LineSchedule:
+        kept = [override for override in self._overrides if override.setting is not Setting.OPEN]
+        return LineSchedule.of(line, self._known[line], self._zone, kept)
 
     def schedules(self) -> dict[str, LineSchedule]:
         """Of every line, in the settings' order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +10,7 @@ from callflows.calendar import DAYS_LOOKED_AHEAD, Standing, Why
 from callflows.line_hours import LineSchedule, Override
 from callflows.outcomes import HoursState
 from callflows.public_holidays import HOLIDAYS
-from callflows.routing_changes import Change, DayHours, Difference, changes, day_hours
+from callflows.routing_changes import Change, Difference, changes, day_hours
 
 _WHY = {
     Why.WEEKLY: "weekly hours",
@@ -103,19 +102,9 @@ def change_in_words(change: Change) -> str:
     return why_in_words(after)
 
 
-def hours_in_words(day: DayHours) -> str:
-    """08:00-12:00 13:00-20:00, or closed."""
-    return " ".join(f"{clock(begin)}-{clock(end, ends=True)}" for begin, end in day.open) or "closed"
-
-
 def clock(wall: time, *, ends: bool = False) -> str:
     """08:00; a span that ends at midnight ends at 24:00."""
     return "24:00" if ends and wall == time.min else wall.strftime("%H:%M")
-
-
-def unusual_days(days: Iterable[DayHours]) -> list[DayHours]:
-    """Those on which something other than the week decides."""
-    return [day for day in days if day.unusual]
 
 
 def _iso(at: datetime | None, zone: ZoneInfo) -> str | None:

@@ -95,6 +95,20 @@ async def test_what_holds_for_every_line_holds_for_calendars_too(tmp_path: Path,
             desk.state_of("nobody", NOW)
 
 
+async def test_a_line_opened_by_hand_at_night_lets_nobody_ring_people_up(tmp_path: Path, clock: Clock) -> None:
+    """R31."""
+    async with opened(tmp_path) as database:
+        clock.now = night = NOW + timedelta(hours=13)
+        desk = desk_on(database, clock)
+        await desk.set("hr", Setting.OPEN, night + timedelta(hours=3), "late shift", "sue", "console")
+        assert desk.calendars["hr"].is_open(night, ZONE)
+        assert not desk.calling_calendars["hr"].is_open(night, ZONE)
+        await desk.set(None, Setting.EMERGENCY, night + timedelta(hours=12), "flood", "sue", "console")
+        morning = night + timedelta(hours=10)
+        assert OFFICE.is_open(morning, ZONE)
+        assert not desk.calling_calendars["hr"].is_open(morning, ZONE)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
