@@ -10,12 +10,13 @@ import contextlib
 import time
 import wave
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from support.scripted_daemon import ScriptedDaemon
 
 from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.plan import AsteriskPlan, Phone, QueuePlan
@@ -36,31 +37,6 @@ secret = contract-test
 read = user,call
 write = originate
 """
-
-
-@dataclass
-class ScriptedDaemon:
-    """A FastAGI server that answers every leg with the next of ``legs`` and keeps what it was asked.
-
-    A leg is the variables it sets; None: it closes without a word, as a daemon that dies does.
-    """
-
-    legs: list[dict[str, str] | None] = field(default_factory=list)
-    asked: list[list[str]] = field(default_factory=list)
-    environments: list[dict[str, str]] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        environment = {}
-        while (line := (await reader.readline()).decode("utf-8", "replace").rstrip("\n")) != "":
-            key, _, value = line.partition(": ")
-            environment[key] = value
-        self.environments.append(environment)
-        self.asked.append([environment[f"agi_arg_{number}"] for number in range(2, 6) if f"agi_arg_{number}" in environment])
-        leg = self.legs.pop(0) if self.legs else {"IVR_NEXT": "hangup"}
-        for name, value in ({**leg, "IVR_DONE": "1"} if leg is not None else {}).items():
-            writer.write(f'SET VARIABLE {name} "{value}"\n'.encode())
-            await reader.readline()
-        writer.close()
 
 
 @dataclass

@@ -121,7 +121,7 @@ def test_the_settings_name_a_telephone_in_one_of_three_ways(tmp_path: Path, line
     ],
 )
 def test_a_telephone_that_cant_be_called_is_told_by_its_setting(tmp_path: Path, lines: str, sentence: str) -> None:
-    with pytest.raises(SettingsError, match="phones.desk") as refused:
+    with pytest.raises(SettingsError, match=r"phones\.desk") as refused:
         plan_of(tmp_path, lines)
     assert sentence in str(refused.value)
 
