@@ -12,16 +12,19 @@ from callflows import linter, loader
 from callflows.calendar import CalendarError
 from callflows.flow import FlowBook
 from callflows.loader import FlowError, Problem
+from ivr import cli_flow_draw, cli_flow_versions
 from ivr.cli_common import ConfigOption, JsonOption, fail, print_json, settings_from
 from ivr.cli_flow_common import book_and_flow, flow_folder, linter_house
 from ivr.cli_flow_simulate import simulate_flow
 from ivr.cli_flow_test import run_cases
 
-app = typer.Typer(help="Call flows: find what is wrong with them, play and test them.", no_args_is_help=True)
+app = typer.Typer(help="Call flows: find what is wrong with them, play, test, draw and publish them.", no_args_is_help=True)
 app.command("simulate", epilog='Example: ivrd flow simulate hotline --keys "4 12345678# 1 1 t6 # #" --at 2026-02-14T10:00:00+08:00')(
     simulate_flow
 )
 app.command("test", epilog="Example: ivrd flow test callflows/flows")(run_cases)
+app.add_typer(cli_flow_draw.app)
+app.add_typer(cli_flow_versions.app)
 
 
 @app.command(epilog="Example: ivrd flow lint callflows/flows")

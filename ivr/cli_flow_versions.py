@@ -115,7 +115,7 @@ def versions(config: ConfigOption = None, as_json: JsonOption = False, limit: Li
 @app.command(epilog="Example: ivrd flow diff service folder")
 def diff(
     old: Annotated[str, typer.Argument(metavar="A", help=f"A version, or the beginning of its name; or {NAMES}.")] = SERVICE,
-    new: Annotated[str, typer.Argument(metavar="[B]", help="Likewise; the flow folder by default.")] = FOLDER,
+    new: Annotated[str, typer.Argument(metavar="B", help="Likewise; the flow folder by default.")] = FOLDER,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     text: Annotated[bool, typer.Option("--text", help="The files line by line instead.")] = False,
