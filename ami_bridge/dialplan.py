@@ -132,7 +132,7 @@ def _call(plan: AsteriskPlan) -> str:
             "dialled: Set(IVR_EVENT=dial,${IVR_PHONE},${IVR_STATUS})",
             "Goto(leg)",
             # A flow newer than this file: its own exit for a failed call is better than our fallback.
-            "nobody: Log(ERROR,ivrd: IVR_PHONE names no telephone; write the configuration anew)",
+            "nobody: Log(ERROR,ivrd: IVR_PHONE names no telephone: the configuration is older than the flow)",
             "Set(IVR_STATUS=CHANUNAVAIL)",
             "Goto(dialled)",
             # The daemon is gone and so is the fallback script.
@@ -145,8 +145,8 @@ def _call(plan: AsteriskPlan) -> str:
             "Playback(ivrd/fallback-goodbye)",
             "end: Hangup()",
         ),
-        # The caller hung up in a queue or on a telephone, waiting or talking: no step after Queue() runs, so it is told here, by a word of ours
-        # that QUEUESTATUS never is. Empty means something else: he left by the exit key and lives.
+        # The caller hung up in a queue or on a telephone, waiting or talking: no step after Queue() or Dial() runs, so it is told
+        # here, of a queue by a word of ours that QUEUESTATUS never is. Empty means something else: he left by the exit key and lives.
         *extension(
             "h",
             'GotoIf($["${IVR_DIALLING}" = ""]?queued)',

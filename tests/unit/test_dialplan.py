@@ -115,3 +115,8 @@ def test_a_value_that_breaks_out_is_refused_by_name(change: dict[str, Any], name
         extensions_conf(replace(PLAN, **change))
     assert str(refusal.value).endswith(".")
     assert "System" not in str(refusal.value) or "agi_token" not in named, "a secret isn't repeated"
+
+
+def test_no_line_holds_what_begins_a_comment() -> None:
+    # Asterisk cuts a line at a semicolon; its parser then misses the closing parenthesis.
+    assert not [line for line in extensions_conf(PLAN).splitlines() if ";" in line.removeprefix(";")]
