@@ -6,7 +6,7 @@ set by people come on top, in ``line_hours``. ``calendar_file`` reads ``config/c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -232,24 +232,28 @@ class AlwaysOpen:
         return Hours(HoursState.OPEN)
 
 
-def moments(calendar: WallHours, begin: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Aware UTC, in order, after ``begin`` and before ``end``: every moment at which the calendar's standing can change."""
-    found: set[datetime] = set()
-    day, last = begin.astimezone(zone).date(), end.astimezone(zone).date()
+def moments(calendar: WallHours, begin: datetime, end: datetime, zone: ZoneInfo, also: Iterable[datetime] = ()) -> Iterator[datetime]:
+    """Aware UTC, in order, after ``begin`` and before ``end``: every moment at which the calendar's standing can change, and ``also``.
+
+    Day by day, as they are asked for: whoever wants the next opening need not look at the whole month.
+    """
+    extra = sorted({moment.astimezone(UTC) for moment in also if begin < moment < end})
+    day, last, reached = begin.astimezone(zone).date(), end.astimezone(zone).date(), begin
     while day <= last:
-        found.update(instants(day, calendar.edges(day), zone))
+        ends = datetime.combine(day + timedelta(days=1), time.min, zone)
+        for moment in sorted({*instants(day, calendar.edges(day), zone), *(moment for moment in extra if moment < ends)}):
+            if reached < moment < end:
+                reached = moment
+                yield moment
         day += timedelta(days=1)
-    return sorted(moment for moment in found if begin < moment < end)
 
 
 def next_opening(
     state: Callable[[datetime], HoursState], calendar: WallHours, at: datetime, zone: ZoneInfo, also: Iterable[datetime] = ()
 ) -> datetime | None:
     """The first moment after ``at``, in ``zone``, at which ``state`` comes to be open; ``also``: moments the calendar doesn't know of."""
-    horizon = at + timedelta(days=DAYS_LOOKED_AHEAD + 1)
-    extra = [moment.astimezone(UTC) for moment in also if at < moment < horizon]
     was = state(at)
-    for moment in sorted({*moments(calendar, at, horizon, zone), *extra}):
+    for moment in moments(calendar, at, at + timedelta(days=DAYS_LOOKED_AHEAD + 1), zone, also):
         becomes = state(moment)
         if becomes is HoursState.OPEN and was is not HoursState.OPEN:
             return moment.astimezone(zone)
@@ -271,8 +275,8 @@ class Doubt:
                 f"the State Council's notice, and write it under notices: {self.year}: if that is wrong"
             )
         return (
-            f"the State Council's notice on the holidays of {self.year} isn't known: the hours of {self.year} are provisional, its holidays "
-            f"forecast and its make-up days 调休 missing; upgrade chinesecalendar, or write the notice under notices: {self.year}:"
+            f"the State Council's notice on the holidays of {self.year} isn't known: the hours of {self.year} are provisional, its "
+            f"holidays forecast and its make-up days 调休 missing; upgrade chinesecalendar, or write the notice under notices: {self.year}:"
         )
 
 

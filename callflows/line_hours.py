@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -86,8 +86,7 @@ class LineSchedule:
 
     def moments(self, begin: datetime, end: datetime) -> list[datetime]:
         """Aware UTC, in order, between the two: every moment at which the standing can change."""
-        ours = (moment.astimezone(UTC) for moment in self._turns() if begin < moment < end)
-        return sorted({*moments(self.calendar, begin, end, self.zone), *ours})
+        return list(moments(self.calendar, begin, end, self.zone, also=self._turns()))
 
     def _turns(self) -> list[datetime]:
         return [
