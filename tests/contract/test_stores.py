@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from sqlalchemy import create_engine, text
 from support.house import ZONE
 from support.postgresql import postgresql
 
+from callflows.trial import TrialCall
+from ivr import flow_service
 from ivr.domain.contacts import Contact, PathStep, Visit, VisitOutcome
-from ivr.store import complaints, contacts
+from ivr.store import complaints, contacts, flow_versions
 from ivr.store.complaints import NewComplaint
 from ivr.store.database import Database, StoreError
 from ivr.store.schema import Base
@@ -80,6 +82,58 @@ def test_each_number_is_given_out_once_however_many_write(database: Database) ->
 def test_the_same_complaint_filed_at_once_is_one(database: Database) -> None:
     assert len(set(at_once(database, ["same"] * WRITERS))) == 1
     assert len(database.read_now(lambda session: complaints.latest(session, SEALER, 10))) == 1
+
+
+def test_of_many_who_change_the_flows_in_service_at_once_one_is_first(database: Database) -> None:
+    first = database.write_now(partial(flow_service.publish, version="v1", sources={"a.yaml": "一"}, by="lin", note="", now=NOW))
+    database.write_now(partial(flow_versions.keep, version="v2", sources={"a.yaml": "二"}, by="lin", note="", now=NOW))
+    change = flow_versions.Change(flow_versions.Step.PUBLISH, "v2", "at once")
+    barrier = threading.Barrier(WRITERS)
+
+    def race(_: int) -> bool:
+        barrier.wait()
+        try:
+            database.write_now(partial(flow_versions.take, change=change, after=first.id, actor="mei", now=NOW))
+        except flow_versions.OvertakenError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert sum(pool.map(race, range(WRITERS))) == 1
+    served = database.read_now(flow_versions.history)
+    assert [(step.version, step.actor, step.at) for step in served] == [("v1", "lin", NOW), ("v2", "mei", NOW)]
+    kept = database.read_now(partial(flow_versions.load, version="v2"))
+    assert kept is not None
+    assert kept.sources == {"a.yaml": "二"}
+
+
+def test_two_first_starts_at_once_publish_once(database: Database) -> None:
+    barrier = threading.Barrier(WRITERS)
+
+    def race(_: int) -> bool:
+        barrier.wait()
+        try:
+            database.write_now(partial(flow_service.publish, version="v1", sources={}, by="ivrd", note="", now=NOW))
+        except (flow_service.StepRefusedError, flow_versions.OvertakenError):
+            return False
+        return True
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        assert sum(pool.map(race, range(WRITERS))) == 1
+    assert len(database.read_now(flow_versions.history)) == 1
+
+
+def test_the_calls_and_paths_of_a_trial_are_found(database: Database) -> None:
+    ended = [
+        Contact("1.1", NOW, caller="+8613800138000", flow_version="v1", ended_at=NOW, path=[PathStep("menu", NOW)], finished=True),
+        Contact("2.1", NOW, flow_version="v2", ended_at=NOW, path=[PathStep("menu", NOW)], hung_up_in_flow=True),
+        Contact("3.1", NOW, flow_version="v2"),  # goes on
+    ]
+    database.write_now(partial(contacts.save, sealer=SEALER, contacts=ended))
+    calls = database.read_now(partial(flow_versions.calls_of, versions=["v1", "v2"], since=NOW))
+    assert calls == [TrialCall(SEALER.index("+8613800138000"), "v1", False), TrialCall("2.1", "v2", True)]
+    paths = database.read_now(partial(flow_versions.paths_between, start=NOW, end=NOW + timedelta(days=1), version="v2"))
+    assert paths == [flow_versions.WalkedPath(("menu",), True)]
 
 
 def test_a_contact_comes_back_as_it_was(database: Database) -> None:
