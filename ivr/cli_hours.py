@@ -25,6 +25,7 @@ from callflows.line_hours import LineSchedule, Override, Setting
 from callflows.routing_changes import Change, changes, compare
 from ivr.assembly import calendars
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.cli_hours_notice import show_notice
 from ivr.console.passwords import hashed
 from ivr.hours import HoursRefusedError, asked_for, put, take_back
 from ivr.hours_view import (
@@ -42,6 +43,7 @@ from ivr.supervisor_pins import new_pin, owner
 
 T = TypeVar("T")
 app = typer.Typer(help="When the lines are staffed: by the calendar, and as set by hand.", no_args_is_help=True)
+app.command("notice", epilog="Example: ivrd hours notice notice-2027.txt >> config/calendar.yaml")(show_notice)
 
 LineOption = Annotated[str | None, typer.Option("--line", help="This line alone; every line without it.")]
 AtOption = Annotated[str | None, typer.Option("--at", help="Not now but then: 2026-10-01T10:00, in the hotline's time zone.")]

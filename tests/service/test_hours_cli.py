@@ -176,6 +176,28 @@ def test_a_bad_new_calendar_file_has_file_and_line(runner: CliRunner, tmp_path: 
     assert f"{tmp_path / 'new.yaml'}:6: 'dates' is given twice" in result.stderr
 
 
+def test_a_notice_is_read_for_the_calendar_file(runner: CliRunner, tmp_path: Path) -> None:
+    text = "关于{year}年部分节假日安排的通知\n一、国庆节：10月1日至7日放假调休，共7天。{worked}上班。\n"
+    file = tmp_path / "notice.txt"
+    file.write_text(text.format(year=2027, worked="10月9日（周六）"), encoding="utf-8")
+    result = runner.invoke(app, ["hours", "notice", str(file)])
+    assert result.stdout == "notices:\n  2027:\n    holidays: [2027-10-01 to 2027-10-07]\n    make_up_days: [2027-10-09]\n"
+    with (tmp_path / "calendar.yaml").open("a", encoding="utf-8") as calendar:
+        calendar.write(result.stdout)
+    shown = told(runner.invoke(app, ["hours", "show", "--at", "2027-10-09T10:00", "--json"]))
+    assert [(line["state"], line["why"], line["provisional"]) for line in shown["lines"]] == [("open", "make_up_day", False)] * 4
+    assert shown["warnings"] == []
+    other = runner.invoke(app, ["hours", "notice", "-", "--json"], input=text.format(year=2026, worked="10月11日（周日）"))
+    assert told(other)["holidays"][0]["worked"] == ["2026-10-11"]
+    assert "chinesecalendar has it otherwise on" in other.stderr
+    assert "2026-10-10, 2026-10-11" in other.stderr
+    for words, why in (("通知", "for which year"), (text.format(year=2027, worked="10月9日（周日）"), "calls it 周日")):
+        file.write_text(words, encoding="utf-8")
+        refused = runner.invoke(app, ["hours", "notice", str(file)])
+        assert (refused.exit_code, refused.stdout, why in refused.stderr) == (1, "", True)
+    assert "can't be read" in runner.invoke(app, ["hours", "notice", str(tmp_path / "none.txt")]).stderr
+
+
 def test_somebody_gets_a_pin_and_loses_it(runner: CliRunner, tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'ivrd.db'}")
     for name, role in (("li.na", Role.SUPERVISOR), ("ann", Role.AGENT)):
