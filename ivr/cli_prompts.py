@@ -18,8 +18,9 @@ from callflows.loader import FlowError
 from callflows.speech import Prompt
 from ivr.prompts.errors import PromptsError
 from ivr.prompts.library import PromptLibrary, PromptProblem
-from ivr.prompts.wanted import wanted_prompts
+from ivr.prompts.wanted import prompts_in_use, wanted_prompts
 from ivr.settings import SettingsError, load
+from ivr.store.database import StoreError
 
 app = typer.Typer(help="The sound files callers hear: make, check and list them.", no_args_is_help=True)
 
@@ -31,10 +32,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 def build(
     config: ConfigOption = None,
     as_json: JsonOption = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove rendered files nobody wants; never a recording.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove rendered files nobody wants; never a recording, and nothing of flows in service.")
+    ] = False,
 ) -> None:
     """Render missing and stale prompts, install the recordings in STATE/prompts/custom/LANGUAGE/NAME.wav."""
     library, wanted = _open(config)
+    if prune:
+        wanted += _in_use(config)
 
     def progress(done: int, total: int, prompt: Prompt) -> None:
         # A line of its own now and then, not a moving bar: this also runs in logs.
@@ -111,6 +116,14 @@ def _open(config: Path | None) -> tuple[PromptLibrary, list[Prompt]]:
         return PromptLibrary(settings.paths.prompts), wanted_prompts(settings)
     except (SettingsError, FlowError) as error:
         _fail(str(error))
+
+
+def _in_use(config: Path | None) -> list[Prompt]:
+    """What running calls may still play must not be removed."""
+    try:
+        return prompts_in_use(load(config))
+    except (SettingsError, StoreError) as error:
+        _fail(f"{error}; nothing is removed while it isn't known which flows are in service")
 
 
 def _errors(problems: Sequence[PromptProblem]) -> list[PromptProblem]:

@@ -143,6 +143,14 @@ def listed(session: Session) -> Sequence[FlowVersion]:
     return [FlowVersion(row.id, row.published_at, row.published_by, row.note, {}) for row in rows]
 
 
+def in_use(session: Session) -> list[FlowVersion]:
+    """What new calls get, and what calls that go on began with; their prompts are still needed."""
+    latest = newest(session)
+    running = session.scalars(select(ContactRow.flow_version).where(ContactRow.ended_at.is_(None)).distinct())
+    named = {latest.version, latest.trial, *running} if latest else set(running)
+    return [version for name in sorted(filter(None, named)) if (version := load(session, name))]
+
+
 def calls_of(session: Session, versions: Sequence[str], since: datetime) -> list[TrialCall]:
     """The calls of these versions that began since then and have ended, in the order they ended; for ``callflows.trial``."""
     columns = (ContactRow.id, ContactRow.caller_index, ContactRow.flow_version, ContactRow.outcome, ContactRow.failure)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from support.house import new_database
 from typer.testing import CliRunner
 
+from ivr import flow_service
 from ivr.cli_prompts import app
 
 FLOW = """
@@ -77,3 +81,20 @@ def test_help_shows_an_example(command: str) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
     assert f"Example: ivrd prompts {command}" in out
+
+
+def test_what_running_calls_may_play_is_not_removed(environment: Path) -> None:
+    assert run("build")[0] == 0
+    database = new_database(environment)
+    old = {"hotline.yaml": FLOW}
+    publishing = partial(flow_service.publish, version="v1", sources=old, by="lin", note="", now=datetime(2026, 11, 22, tzinfo=UTC))
+    database.write_now(publishing)
+    (environment / "flows" / "hotline.yaml").write_text(FLOW.replace("再见。", "谢谢，再见。"))
+    code, out, err = run("build", "--prune", "--json")
+    assert (code, json.loads(out)["pruned"]) == (0, []), err
+    later = partial(flow_service.publish, version="v2", sources={}, by="lin", note="", now=datetime(2026, 11, 23, tzinfo=UTC))
+    database.write_now(later)
+    database.close()
+    code, out, err = run("build", "--prune", "--json")
+    assert code == 0, err
+    assert [Path(path).name.startswith("hotline-goodbye-") for path in json.loads(out)["pruned"]] == [True]
