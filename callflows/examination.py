@@ -183,7 +183,10 @@ def _after_run(place: Place, worst: Longest, summaries: Mapping[str, Summary]) -
         return []
     tails = summaries[place.node.run].tails
     return [
-        (goal, tails[way.inner].then(rest)) for way in place.ways if way.inner in tails for goal, rest in worst.reaches[way.target].items()
+        (goal, tail.then(rest))
+        for way in place.ways
+        if way.inner is not None and (tail := tails.get(way.inner)) is not None
+        for goal, rest in worst.reaches[way.target].items()
     ]
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-
 # What the loader and the linter find, each explained in docs/flow-faults.md.
 Code = Literal[
     "syntax",

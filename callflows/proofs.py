@@ -22,14 +22,6 @@ THINGS = {"human": "a human", "message": "a message", "callback": "a callback", 
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """At most so many seconds and prompts."""
-
-    seconds: float
-    prompts: int
-
-
-@dataclass(frozen=True, slots=True)
 class QuickestHuman:
     """With the right key pressed as soon as each prompt was said once: seconds, keys (or inputs), and the nodes."""
 
@@ -52,16 +44,16 @@ class Proof:
     proven: bool
     until: tuple[str, ...] = ()
     may_end: bool = False
-    worst: Bound | None = None
+    worst: Reach | None = None
     path: tuple[str, ...] = ()
-    silent: Bound | None = None
-    anywhere: Bound | None = None
+    silent: Reach | None = None
+    anywhere: Reach | None = None
     human: QuickestHuman | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As ``ivrd flow lint --json`` has it under ``proofs``."""
 
-        def bound(of: Bound | None) -> dict[str, Any] | None:
+        def bound(of: Reach | None) -> dict[str, Any] | None:
             return {"seconds": round(of.seconds, 1), "prompts": of.prompts} if of else None
 
         human = self.human and {"seconds": round(self.human.seconds, 1), "keys": self.human.keys, "path": list(self.human.path)}
@@ -129,11 +121,11 @@ def saying(languages: Collection[str]) -> Saying:
     return seconds
 
 
-def _bound(reaches: Collection[Reach]) -> Bound | None:
+def _bound(reaches: Collection[Reach]) -> Reach | None:
     bound: Reach | None = None
     for reach in reaches:
         bound = reach.or_else(bound)
-    return Bound(*bound) if bound else None
+    return bound
 
 
 def _counted(number: int, thing: str) -> str:
