@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
 
 import structlog
 
@@ -27,6 +26,7 @@ from ivr import flow_service
 from ivr.flow_fitness import Fitness, UnfitFlowsError
 from ivr.flow_history import last_published, versions_served
 from ivr.flow_service import StepRefusedError
+from ivr.flow_troubles import FlowTrouble
 from ivr.store import flow_versions as store
 from ivr.store.database import Database, StoreError
 from ivr.store.flow_versions import OvertakenError, Service, Step
@@ -40,20 +40,6 @@ RETRY_INTERVAL_S = 15.0
 BOOKS_KEPT = 16
 # The caller who came back from a queue hears nothing meanwhile.
 READ_FOR_A_CALL_TIMEOUT_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class FlowTrouble:
-    """Something about the flows that a supervisor must know; ``sentence`` is English, for the log and ``ivrd doctor``.
-
-    ``refused``: a published version is not in service. ``folder``: the edited folder was not published. ``rolled_back``: a trial was ended
-    by its loss rate. ``at`` is aware UTC.
-    """
-
-    kind: Literal["refused", "folder", "rolled_back"]
-    version: str  # "" where the flows can't even be read
-    at: datetime
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def _board(request: web.Request) -> dict[str, Any]:
     board, settings = found.live.latest, found.settings
     return {
         "board": board,
-        "troubles": troubles(board, settings.loss_target),
+        "troubles": troubles(board, settings.loss_target, found.ports.flow_troubles()),
         "settings": settings,
         "loss": loss_standing(board.total, settings.loss_target),
         "service": service_standing(board.total, settings.service_level_target),

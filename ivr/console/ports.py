@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from callflows.calendar import Doubt
 from callflows.line_hours import LineSchedule, Override, Setting
 from ivr.domain.cases import StepTaken
+from ivr.flow_troubles import FlowTrouble
 from ivr.promises import RefusedError
 from ivr.store.complaints import Complaint
 
@@ -72,6 +73,7 @@ class ConsolePorts:
     cases: CaseService | None = None
     check_link: CheckLink | None = None
     hours: HoursService | None = None
+    flow_troubles: Callable[[], Sequence[FlowTrouble]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

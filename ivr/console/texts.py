@@ -64,6 +64,18 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "trouble.late": ("{queue}：{count} 位来电者等待已超过 10 秒。", "{queue}: {count} waiting longer than 10 s."),
     "trouble.loss": ("今日呼损率 {rate}，高于目标 {target}。", "Loss rate today is {rate}, over the target of {target}."),
     "trouble.empty": ("{queue}：没有坐席在岗。", "{queue}: no agent is there."),
+    "trouble.flow_refused": (
+        "{at} 发布的流程版本 {version} 有误，未启用，仍在使用上一版本，详见日志。",
+        "Call flow version {version}, published at {at}, is not fit: the one before stays in service. The log says why.",
+    ),
+    "trouble.flow_folder": (
+        "修改后的流程文件有误，未启用，仍在使用上一版本，详见日志。",
+        "The edited call flows are not fit: the last good version stays in service. The log says why.",
+    ),
+    "trouble.flow_rolled_back": (
+        "试用的流程版本流失偏高，已于 {at} 自动停用，全部来电使用版本 {version}。",
+        "The call flow version on trial lost more callers: ended by itself at {at}, everybody gets version {version}.",
+    ),
     "tile.waiting": ("正在等待", "Waiting now"),
     "tile.nobody_waits": ("无人等待", "nobody waits"),
     "tile.late": ("超时 {count}", "{count} late"),

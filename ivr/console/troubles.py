@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from ivr.board_snapshot import BoardSnapshot
 from ivr.domain.figures import QueueFigures
+from ivr.flow_troubles import FlowTrouble
 
 # Of fewer calls a rate says little: it is shown, but raises no alarm.
 FEWEST_CALLS = 5
@@ -29,6 +31,7 @@ class Trouble:
     rate: float | None = None
     target: float | None = None
     at: datetime | None = None
+    version: str = ""  # of the call flows
 
 
 class Standing(StrEnum):
@@ -60,7 +63,7 @@ def _standing(known: bool, holds: bool, figures: QueueFigures) -> Standing:
     return Standing.BAD if figures.offered >= FEWEST_CALLS else Standing.FEW
 
 
-def troubles(board: BoardSnapshot, loss_target: float) -> list[Trouble]:
+def troubles(board: BoardSnapshot, loss_target: float, flows: Sequence[FlowTrouble] = ()) -> list[Trouble]:
     """In the order they should be read."""
     found: list[Trouble] = []
     if board.link_lost_at:
@@ -73,6 +76,7 @@ def troubles(board: BoardSnapshot, loss_target: float) -> list[Trouble]:
             found.append(Trouble(Severity.BAD, "trouble.late", queue.name, queue.late))
     if loss_standing(board.total, loss_target) is Standing.BAD:
         found.append(Trouble(Severity.BAD, "trouble.loss", rate=board.total.loss_rate, target=loss_target))
+    found += [Trouble(Severity.WARNING, f"trouble.flow_{flow.kind}", version=flow.version, at=flow.at) for flow in flows]
     if not board.link_lost_at:
         for queue in board.queues:
             if not queue.waiting and not queue.present:

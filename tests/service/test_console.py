@@ -27,6 +27,7 @@ from ivr.console.troubles import Standing, loss_standing, troubles
 from ivr.console_desk import ConsoleCallbacks
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
 from ivr.domain.figures import Thresholds, queue_figures
+from ivr.flow_troubles import FlowTrouble
 from ivr.promises import Promises, Terms, allow_list
 from ivr.recording_links import LinkError
 from ivr.settings import load as load_settings
@@ -425,4 +426,5 @@ def test_the_most_urgent_trouble_is_told_first() -> None:
     assert loss_standing(few, 0.1) is Standing.FEW
     assert loss_standing(queue_figures([], NOW, Thresholds()), 0.1) is Standing.NONE
     board = BoardSnapshot(1, NOW, NOW, (), figures, (), (), 10, 0, NOW)
-    assert [trouble.text for trouble in troubles(board, 0.1)] == ["trouble.link", "trouble.loss"]
+    flows = [FlowTrouble("refused", "1f0e9d6c", NOW, "not fit")]
+    assert [trouble.text for trouble in troubles(board, 0.1, flows)] == ["trouble.link", "trouble.loss", "trouble.flow_refused"]
