@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from callflows.effects import CALL_EFFECTS, Effect, EnterNode
+from callflows.effects import Ask, Dial, Effect, EnterNode, Queue, Record
 from callflows.flow import Flow, FlowBook
 from callflows.nodes.base import CallState, Node, Steps
 from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
@@ -114,7 +114,7 @@ class Walk:
                 if came_back is None:
                     hops += 1
                     if hops > HOP_LIMIT:
-                        raise FlowStuckError(f"{flow.file}: {HOP_LIMIT} nodes entered without a word to the caller, last {frame.node!r}")
+                        raise FlowStuckError(f"{flow.file}: {HOP_LIMIT} nodes entered without asking anything, last {frame.node!r}")
                     yield EnterNode(self.node)
                 if isinstance(node, RunNode):
                     self._enter(self._flow(node.run), {name: self.call.value(written) for name, written in node.given.items()})
@@ -126,8 +126,8 @@ class Walk:
                     runner = self._node(self._flow(self._frames[-1].flow), self._frames[-1].node)
                     self._go(runner.exits(), node.end if node.end in runner.exits() else ANY_ENDING)
                     continue
-                taken, spoke = yield from _drive(node.steps(self.call, flow.place(frame.node)), came_back)
-                hops = 0 if spoke else hops
+                taken, asked = yield from _drive(node.steps(self.call, flow.place(frame.node)), came_back)
+                hops = 0 if asked else hops
             except CallerHungUp:
                 if self.hung_up or not self._enter_hang_up_node():
                     return
@@ -198,14 +198,17 @@ def _hidden(name: str, depth: int) -> str:
 
 
 def _drive(steps: Steps, came_back: CameBack | None) -> Generator[Effect, Outcome, tuple[str, bool]]:
-    """Pass a node's effects on; the first is answered by ``came_back`` where the walk is restored. Tells whether it spoke."""
-    spoke = False
+    """Pass a node's effects on; the first is answered by ``came_back`` where the walk is restored. Tells whether it asked anything.
+
+    To say something isn't enough: a key pressed ahead cuts every announcement of a circle short, which then never ends.
+    """
+    asked = False
     try:
         effect = next(steps)
         if came_back is not None:
             effect = steps.send(came_back)
         while True:
-            spoke = spoke or isinstance(effect, CALL_EFFECTS)
+            asked = asked or isinstance(effect, Ask | Record | Queue | Dial)
             try:
                 outcome = yield effect
             except CallerHungUp as gone:
@@ -213,4 +216,4 @@ def _drive(steps: Steps, came_back: CameBack | None) -> Generator[Effect, Outcom
             else:
                 effect = steps.send(outcome)
     except StopIteration as stop:
-        return str(stop.value or ""), spoke
+        return str(stop.value or ""), asked

@@ -327,9 +327,11 @@ def test_steps_that_never_had_their_moment_are_told() -> None:
 def test_a_flow_that_goes_in_circles_is_an_error_not_an_endless_call() -> None:
     call = play("a: {given: x, yes: b, no: b}\nb: {given: x, yes: a, no: a}\nc: {hang_up: {zh: 再见}}")
     assert call.ending == "error"
-    assert "nodes entered without a word" in str(call.error)
-    forever = play("a: {say: {zh: 您好}, next: a}\nc: {hang_up: {zh: 再见}}")
-    assert (forever.ending, forever.error) == ("error", "the call never ends")
+    assert "nodes entered without asking" in str(call.error)
+    told = play("a: {say: {zh: 您好}, next: a}\nc: {hang_up: {zh: 再见}}", Reach("a"), Wait(1.0), Press("1"))
+    assert "nodes entered without asking" in str(told.error)
+    recorded = play("a: {record: {zh: 请说}, into: r, next: a, nothing: a}\nc: {hang_up: {zh: 再见}}")
+    assert (recorded.ending, recorded.error) == ("error", "the call never ends")
 
 
 def test_the_words_of_a_script() -> None:

@@ -133,7 +133,7 @@ def one(nodes: str) -> Walk:
 @pytest.mark.parametrize(
     ("nodes", "sentence"),
     [
-        ("  a: {given: x, yes: a, no: a}\n", "100 nodes entered without a word to the caller, last 'a'"),
+        ("  a: {given: x, yes: a, no: a}\n", "100 nodes entered without asking anything, last 'a'"),
         ("  a: {given: x, yes: b, no: b}\n", "there is no node 'b'"),
         ("  a: {run: absent, ends: {_: a}}\n", "there is no flow 'absent'"),
         ("  a: {run: main, ends: {_: a}}\n", f"'main' runs itself, {DEPTH_LIMIT} flows deep"),
