@@ -199,3 +199,9 @@ def test_a_line_that_asterisk_would_cut_is_refused() -> None:
     assert len(command("NOOP", "x" * (COMMAND_BYTES - 8))) == COMMAND_BYTES
     with pytest.raises(ValueError, match="bytes"):
         command("NOOP", "x" * (COMMAND_BYTES - 7))
+
+
+def test_that_a_subroutine_has_begun_is_no_answer_to_it() -> None:
+    reader = ReplyReader()
+    assert reader.feed(b"100 result=0 Trying...\n") == []
+    assert [reply.code for reply in reader.feed(b"200 result=0 Gosub complete\n") if isinstance(reply, Reply)] == [200]
