@@ -128,6 +128,9 @@ class FlowShelf:
         except UnfitFlowsError as error:
             await self._serve_older(history, error)
         self._tell(by=newest.actor)
+        # Calls that wait in a queue now come back to their own version: have it at hand, not read while they listen.
+        for version in await self._database.read(store.in_use):
+            await self.book(version.id)
 
     async def run(self) -> None:
         """Take up what others publish, within 2 s, until cancelled."""

@@ -84,7 +84,7 @@ class System:
         settings = self.settings
         try:
             library = PromptLibrary(settings.paths.prompts)
-            for problem in library.build(_wanted(settings, progress), progress=rendering).problems:
+            for problem in library.build(prompts_to_have(settings, progress), progress=rendering).problems:
                 progress(f"prompts: {problem.message}")
             plan = self.plan
             write_configuration(plan)
@@ -201,7 +201,7 @@ class System:
         return [part for part in parts if part is not None]
 
 
-def _wanted(settings: Settings, progress: Callable[[str], None]) -> list[Prompt]:
+def prompts_to_have(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> list[Prompt]:
     """The prompts to have. Raises FlowError, unless there is a daemon's database: then flows that can't be read are the daemon's to refuse,
     and the last good ones stay in service."""
     try:

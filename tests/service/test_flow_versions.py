@@ -191,6 +191,37 @@ async def test_a_running_daemon_notices_within_two_seconds(here: Installation) -
     assert shelf.in_service.version == version("second")
 
 
+async def test_a_database_that_does_not_answer_leaves_what_is_in_service(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow_versions, "POLL_INTERVAL_S", 0.05)
+    shelf = await here.opened()
+    running = asyncio.create_task(shelf.run(), name="flow-shelf")
+
+    def rename(old: str, new: str) -> None:
+        with here.database.engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    await asyncio.to_thread(rename, "flow_service", "gone")
+    await asyncio.sleep(0.3)
+    assert not running.done()
+    assert shelf.book_for("a").version == version("first")
+    await asyncio.to_thread(rename, "gone", "flow_service")
+    await here.publish("second")
+    await asyncio.sleep(0.5)
+    running.cancel()
+    assert shelf.book_for("a").version == version("second")
+
+
+async def test_the_version_of_a_waiting_call_is_at_hand_after_a_restart(here: Installation) -> None:
+    await here.opened()
+    waiting = Contact("1.1", NOW, flow_version=version("first"))
+    await here.database.write(lambda session: contacts.save(session, SEALER, [waiting]))
+    await here.publish("second")
+    shelf = await here.opened()
+    with here.database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE flow_versions RENAME TO gone")
+    assert (await shelf.book(version("first"))).version == version("first")
+
+
 async def test_a_call_that_comes_back_after_a_restart_gets_its_version_from_the_store(here: Installation) -> None:
     await here.opened()
     await here.publish("second")
