@@ -12,6 +12,7 @@ from callflows.flow import Flow, FlowBook
 from callflows.graphs import Dominators, components, reached, rounds
 from callflows.nodes.base import Saying
 from callflows.nodes.subflow import RunNode
+from callflows.strides import Strides, strides
 from callflows.ways import HELP, Place, Quick, Reach, Summary, Way, ending, places_of
 
 
@@ -40,6 +41,7 @@ class Examined:
     silent: Longest
     quick: Mapping[str, Quick]
     quick_path: list[int]
+    strides: Strides
     summary: Summary
 
 
@@ -64,7 +66,8 @@ def examine(book: FlowBook, saying: Saying) -> Examination:
             continue
         flow = book.flows[names[component[0]]]
         if _leads_somewhere(flow):
-            examined = _examine(flow, saying, summaries)
+            unasked_in = {name: examined.strides for name, examined in found.flows.items()}
+            examined = _examine(flow, saying, summaries, unasked_in)
             found.flows[flow.name] = examined
             summaries[flow.name] = examined.summary
     return found
@@ -79,7 +82,7 @@ def _leads_somewhere(flow: Flow) -> bool:
     return all(target in flow.nodes for target in targets.union(*(node.exits().values() for node in flow.nodes.values())))
 
 
-def _examine(flow: Flow, saying: Saying, summaries: Mapping[str, Summary]) -> Examined:
+def _examine(flow: Flow, saying: Saying, summaries: Mapping[str, Summary], unasked_in: Mapping[str, Strides]) -> Examined:
     places = places_of(flow, saying, summaries)
     number = {place.name: index for index, place in enumerate(places)}
     start = number[flow.start]
@@ -105,7 +108,8 @@ def _examine(flow: Flow, saying: Saying, summaries: Mapping[str, Summary]) -> Ex
         gives=any(_gives(places[index], summaries) for index in heard),
     )
     stuck = _stuck(places, successors, heard, loops, summaries)
-    return Examined(flow, places, start, heard, after, loops, stuck, worst, silent, quick, quick_path, summary)
+    unasked = strides(places, start, heard | after, unasked_in)
+    return Examined(flow, places, start, heard, after, loops, stuck, worst, silent, quick, quick_path, unasked, summary)
 
 
 def _worst(way: Way) -> Reach | None:

@@ -18,12 +18,13 @@ from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
 from callflows.problems import Code, Problem, in_file_order, near
 from callflows.proofs import Proof, proof_of, saying, unproven
 from callflows.variable_flow import never_set
+from callflows.walk import HOP_LIMIT
 from callflows.ways import HELP, ending
 
 __all__ = ["House", "check", "lint", "proofs"]
 
 # A flow with one of these can't be reckoned through, nor can one that runs it.
-UNSOUND: frozenset[Code] = frozenset({"unknown-node", "unknown-flow", "dead-loop", "no-exit", "unbounded-retries"})
+UNSOUND: frozenset[Code] = frozenset({"unknown-node", "unknown-flow", "dead-loop", "no-exit", "unbounded-retries", "too-many-nodes"})
 
 
 def check(sources: Mapping[str, str], house: House, main: str | None) -> tuple[FlowBook | None, list[Problem]]:
@@ -174,6 +175,13 @@ class _Linter:
         for name in examined.stuck:
             message = "from here the caller never comes to a human, a message, a callback or a goodbye: lead on to one"
             yield _error(flow, name, "no-exit", message)
+
+        if examined.strides.longest > HOP_LIMIT and not examined.loops:
+            message = (
+                f"{examined.strides.longest} nodes can follow from here before the caller is asked anything; after {HOP_LIMIT} the call is "
+                "given up as one that goes in circles: ask something in between"
+            )
+            yield _error(flow, examined.strides.begins, "too-many-nodes", message)
 
     def _unset(self, main: str) -> Iterator[Problem]:
         runnable = FlowBook(

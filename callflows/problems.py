@@ -27,6 +27,7 @@ Code = Literal[
     "no-exit",
     "dead-loop",
     "unbounded-retries",
+    "too-many-nodes",
     "long-before-human",
 ]
 CODES: tuple[str, ...] = get_args(Code)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 from callflows import linter, loader, proofs
 from callflows.calendar import AlwaysOpen, Calendar
+from callflows.effects import Effect, EnterNode
 from callflows.flow import Flow, FlowBook
 from callflows.nodes.base import Node, Saying, Stay, Words
+from callflows.outcomes import Done
 from callflows.problems import CODES, Problem
+from callflows.walk import HOP_LIMIT, FlowStuckError, Walk
 
 BAD_FLOWS = Path(__file__).parent / "bad_flows"
 FILES = sorted(BAD_FLOWS.glob("*.yaml"))
@@ -254,6 +258,45 @@ def test_what_a_hang_up_may_cut_short_may_be_read_after_it() -> None:
     assert codes(set_somewhere) == []
 
 
+def mute(nodes: int, *, within: int = 0) -> dict[str, str]:
+    """So many nodes one after the other that ask nothing, the last says goodbye; ``within`` of them stand in a flow that is run."""
+
+    def chain(length: int, last: str) -> str:
+        return "".join(f"  s{i}: {{set: {{a: 1}}, next: {f's{i + 1}' if i < length - 1 else last}}}\n" for i in range(length))
+
+    bye = "  bye: {hang_up: {zh: 再见, en: Bye}}\n"
+    head = "flow: main\nstart: s0\nnodes:\n"
+    if not within:
+        return {"main.yaml": head + chain(nodes - 1, "bye") + bye}
+    outer = chain(nodes - within - 2, "inner") + "  inner: {run: inner, ends: {_: bye}}\n" + bye
+    inner = chain(within - 1, "over") + "  over: {end: over}\n"
+    return {"main.yaml": head + outer, "inner.yaml": head.replace("main", "inner").replace("s0", "s0" if within > 1 else "over") + inner}
+
+
+@pytest.mark.parametrize("within", [0, 1, 40])
+@pytest.mark.parametrize("nodes", [HOP_LIMIT, HOP_LIMIT + 1])
+def test_the_linter_counts_unasked_nodes_as_the_walk_does(nodes: int, within: int) -> None:
+    book, problems = linter.check(mute(nodes, within=within), HOUSE, "main")
+    assert book is not None
+    entered = 0
+    with pytest.raises(FlowStuckError) if nodes > HOP_LIMIT else nullcontext():
+        for effect in answered(Walk.begin(book, "main", "zh")):
+            entered += isinstance(effect, EnterNode)
+    assert entered == HOP_LIMIT
+    assert [problem.code for problem in problems] == ["too-many-nodes"] * (nodes - HOP_LIMIT)
+
+
+def answered(walk: Walk) -> Iterator[Effect]:
+    steps = walk.run()
+    try:
+        effect = next(steps)
+        while True:
+            yield effect
+            effect = steps.send(Done())
+    except StopIteration:
+        return
+
+
 class EchoNode(Node):
     """A node of another package: the linter knows nothing of it but the interface of every node."""
 
@@ -324,6 +367,6 @@ def test_the_work_grows_no_faster_than_the_flow(size: int) -> None:
     }
     nodes[f"n{size}"] = GiftNode(next={})
     EchoNode.visits.clear()
-    assert linter.lint(book_of(nodes), replace(HOUSE, human_within_s=9999, worst_before_help_s=9999), "main") == []
+    assert {problem.code for problem in linter.lint(book_of(nodes), HOUSE, "main")} >= {"too-many-nodes"}
     assert set(EchoNode.visits) == {"exits", "stays", "words"}
     assert max(EchoNode.visits.values()) <= 12 * len(nodes)
