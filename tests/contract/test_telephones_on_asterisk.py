@@ -11,6 +11,7 @@ import time
 import wave
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.facts import DialExited
 from ami_bridge.link import AmiAddress, AmiLink, LinkSettings
 from ami_bridge.plan import AsteriskPlan, Destination, Phone, QueuePlan
+from ami_bridge.spool import SpoolEntry, read_entries
 from ivr.asterisk_plan import asterisk_plan, link_data
 from ivr.settings import load
 from ivr.testbed import agents
@@ -135,6 +137,15 @@ async def test_the_caller_hangs_up(house: House, phone: str, keys: str, status: 
     _, exits = await house.call(dial(phone, 20), keys=keys)
     assert [(fact.phone, fact.status) for fact in exits] == [(phone, status)]
     assert house.daemon.asked == [["start"]], "no leg follows"
+
+
+async def test_a_daemon_that_is_gone_after_the_talk_is_replaced(house: House) -> None:
+    house.daemon.legs = [dial("desk"), None]
+    result = await asyncio.wait_for(place_call(CallScript(wait_s=20.0), house.plan.sip_port), 60)
+    (entry,) = read_entries(house.plan.fallback_spool, datetime.now(UTC))
+    assert isinstance(entry, SpoolEntry)
+    assert ([step.node for step in entry.path], entry.to_queue) == (["fallback_after_talk"], None)
+    assert result.ended_by == "system"
 
 
 async def test_somebody_hears_it_ring_at_once(house: House) -> None:

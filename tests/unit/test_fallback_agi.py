@@ -168,6 +168,21 @@ def test_a_caller_whom_an_agent_served_is_not_queued_again(tmp_path: Path) -> No
     assert (entry.kind, steps(entry)) == ("contact", [("fallback_after_queue", "")])
 
 
+def test_a_caller_who_talked_on_a_telephone_is_not_asked_anything(tmp_path: Path) -> None:
+    asterisk = ScriptedAsterisk()
+    entry = serve(tmp_path, asterisk, "dial", "reception", "ANSWER")
+    assert (asterisk.variables, asterisk.said) == ({"IVR_NEXT": "hangup", "IVR_DONE": "1"}, ["goodbye"])
+    assert (steps(entry), entry.to_queue, entry.left_queue) == ([("fallback_after_talk", "")], None, None)
+
+
+@pytest.mark.parametrize("status", ["BUSY", "NOANSWER", "CHANUNAVAIL", ""])
+def test_a_caller_who_reached_nobody_is_asked_what_he_wants(tmp_path: Path, status: str) -> None:
+    asterisk = ScriptedAsterisk()
+    entry = serve(tmp_path, asterisk, "dial", "reception", status)
+    assert (asterisk.variables["IVR_NEXT"], entry.to_queue) == ("queue", "complaint")
+    assert asterisk.said[:2] == ["apology", "menu"]
+
+
 # Commands of each way, in order; a hang-up up to the recording leaves the entry incomplete, afterwards all has been said.
 WAYS = {
     ("start",): ["GET FULL VARIABLE", "ANSWER", "apology", "menu", "record-complaint", "RECORD FILE", "thanks", "goodbye"],
