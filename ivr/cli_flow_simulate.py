@@ -19,7 +19,7 @@ from callflows.simulated_call import SimulatedCall
 from callflows.simulator import play, simulate
 from callflows.surroundings import Surroundings
 from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
-from ivr.cli_flow_common import book_and_flow, house_of
+from ivr.cli_flow_common import book_and_flow, simulated_house
 from ivr.domain.numbers import normalise, spoken
 from ivr.terminal_caller import HELP, TerminalCaller, terminal_keyboard
 
@@ -41,7 +41,7 @@ def simulate_flow(
         begin = datetime.fromisoformat(at) if at else datetime.now(UTC)
         book, flow = book_and_flow(name, settings)
         number = spoken(normalise(caller, settings.hotline.country, settings.hotline.area_code), settings.hotline.country)
-        around = surroundings(parse_given(given, "--given"), house_of(settings, book), at=begin, caller=number)
+        around = surroundings(parse_given(given, "--given"), simulated_house(settings, book), at=begin, caller=number)
         speaking = language or settings.hotline.language
         interactive = keys is None and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
         call = _interactive(book, flow, around, speaking) if interactive else simulate(book, flow, steps, around, language=speaking)

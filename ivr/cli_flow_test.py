@@ -16,7 +16,7 @@ from callflows.flow_test_file import read_cases
 from callflows.flow_tests import CaseResult, run
 from callflows.loader import FlowError
 from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
-from ivr.cli_flow_common import flow_folder, house_of
+from ivr.cli_flow_common import flow_folder, tested_house
 
 
 def run_cases(
@@ -30,7 +30,7 @@ def run_cases(
     try:
         book = loader.load(loader.read_folder(place if place.is_dir() else place.parent))
         cases = read_cases(place)
-        house = house_of(settings, book, as_written=True)
+        house = tested_house(settings, book)
     except FlowError as error:
         fail(*(str(problem) for problem in error.problems))
     except (CalendarError, OSError, UnicodeDecodeError) as error:

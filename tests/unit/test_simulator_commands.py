@@ -18,7 +18,10 @@ from callflows.nodes.base import Words
 from callflows.nodes.hang_up import HangUpNode
 from callflows.outcomes import QueueEnd
 from callflows.scripted_caller import CameBack, Gone, Key, Kind, Scene, Talking
+from callflows.speech import Characters, Text
+from callflows.surroundings import SECONDS_PER_CHARACTER, SECONDS_PER_WORD
 from ivr.cli import app
+from ivr.cli_flow_common import prompt_lengths
 from ivr.terminal_caller import TerminalCaller
 
 FLOW = """flow: little
@@ -184,3 +187,44 @@ def _read_until(terminal: int, words: str) -> str:
         assert ready, f"{words!r} was never written: {read}"
         read += os.read(terminal, 4096).decode("utf-8", "replace")
     return read
+
+
+def test_lint_tells_faults_and_proofs(runner: CliRunner, tmp_path: Path) -> None:
+    good = runner.invoke(app, ["flow", "lint", str(tmp_path / "little.yaml")])
+    assert good.exit_code == 0
+    assert good.stdout.startswith("no problem found\nlittle: at most ")
+    (tmp_path / "little.yaml").write_text(FLOW.replace("keys: {1: bye}", "keys: {1: by}"))
+    told = json.loads(runner.invoke(app, ["flow", "lint", str(tmp_path / "little.yaml"), "--json"]).stdout)
+    assert (told["ok"], told["problems"][0]["code"], told["problems"][0]["line"]) == (False, "unknown-node", 6)
+    assert told["proofs"][0]["proven"] is False
+
+
+def test_a_file_is_read_with_the_flows_beside_it_that_it_runs(runner: CliRunner, tmp_path: Path) -> None:
+    (tmp_path / "outer.yaml").write_text(
+        "flow: outer\nstart: a\nnodes:\n  a: {run: part, ends: {over: b}}\n  b: {hang_up: {zh: 再见, en: Bye}}\n"
+    )
+    (tmp_path / "part.yaml").write_text("flow: part\nstart: x\nnodes:\n  x: {end: over}\n")
+    for words in (["lint"], ["simulate"], ["show"]):
+        assert runner.invoke(app, ["flow", *words, str(tmp_path / "outer.yaml")]).exit_code == 0
+    assert runner.invoke(app, ["flow", "lint", str(tmp_path / "part.yaml")]).exit_code == 0  # a part of something, not a call
+
+
+def test_texts_without_a_sound_are_told_on_demand(runner: CliRunner, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["flow", "lint", str(tmp_path / "little.yaml"), "--prompts"])
+    assert result.exit_code == 1
+    assert "little.yaml:5: error: node 'ask'" in result.stdout
+    assert "[missing-prompt]" in result.stdout
+
+
+class Lengths:
+    """A library with two prompts rendered."""
+
+    def seconds(self, prompt_name: str, language: str) -> float | None:
+        return {"number-1": 0.5, "number-2": 0.75}.get(prompt_name)
+
+
+def test_prompts_last_as_long_as_they_do() -> None:
+    seconds = prompt_lengths(Lengths())
+    assert seconds((Characters("1221"),), "zh") == 2.5
+    assert seconds((Characters("13"),), "zh") == 2 * SECONDS_PER_WORD  # not all of it is rendered: by its letters
+    assert seconds((Text("a", {"zh": "您好"}),), "zh") == 2 * SECONDS_PER_CHARACTER["zh"]
