@@ -38,7 +38,7 @@ def groups(targets: Mapping[str, Sequence[str]], order: Sequence[str]) -> list[G
     heads = [name for index, name in enumerate(order) if index == 0 or not arriving[name] or len(arriving[name]) >= CROWD]
     while True:
         found = [_group(members, known) for members in _divided(known, arriving, order, heads)]
-        breaks = [name for group in found if (name := _break(group, known))]
+        breaks = [broken for group in found if (broken := _break(group, known))]
         if not breaks:
             break
         heads += breaks

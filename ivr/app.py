@@ -17,22 +17,17 @@ from ami_bridge.link import AmiLink
 from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
-from callflows.loader import FlowError
 from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
-from ivr.assembly import calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.calling_back import CallingBack
-from ivr.customers import Customers, Standing
-from ivr.house import House
+from ivr.flow_fitness import UnfitFlowsError
+from ivr.furnishing import Furnishing
 from ivr.intake import Intake
 from ivr.outbox import Outbox
 from ivr.outgoing import flow_webhooks_from, outbox_from
 from ivr.posting import Poster
-from ivr.promises import Desk, Promises, Terms, allow_list
-from ivr.prompts.fixed import fixed_prompts
-from ivr.prompts.library import PromptLibrary
-from ivr.ratings import Ratings
+from ivr.promises import Promises, Terms, allow_list
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.spool_import import SpoolImporter
@@ -66,7 +61,6 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
-        self._prompts = PromptLibrary(settings.paths.prompts)
         self._open_files()
         self._plan = _plan(settings)
         self._database = Database(settings.store_url)
@@ -90,8 +84,7 @@ class Daemon:
             country=settings.hotline.country,
             area_code=settings.hotline.area_code,
         )
-        self._house = self._furnish()
-        self._wanted_prompts = [*self._house.book.prompts(settings.hotline.languages), *fixed_prompts()]
+        self._furnishing = self._furnish()
         self._agi = AgiServer(self._agi_settings(), self._drive)
         self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
         self._calling_back = CallingBack(
@@ -99,7 +92,7 @@ class Daemon:
             self._database,
             self._sealer,
             self._link,
-            self._house.calendars,
+            self._furnishing.hours.calling_calendars,
             queue_log=self._plan.state / "log" / "queue_log",
         )
         self._spool = SpoolImporter(
@@ -113,7 +106,17 @@ class Daemon:
             country=settings.hotline.country,
             area_code=settings.hotline.area_code,
         )
-        self._supervision = Supervision(settings, self._database, self._sealer, self._outbox, self._promises, self._calling_back.nudge)
+        self._supervision = Supervision(
+            settings,
+            self._database,
+            self._sealer,
+            self._outbox,
+            self._promises,
+            self._calling_back.nudge,
+            hours=self._furnishing.hours,
+            flow_troubles=lambda: self._furnishing.flows.troubles,
+            promises_kept=self._furnishing.outlooks.kept_ratios,
+        )
         self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness, self._supervision.console)
 
     def _open_files(self) -> None:
@@ -129,38 +132,22 @@ class Daemon:
         if sentence := _disk_trouble(paths.root):
             raise StartError([sentence])
 
-    def _furnish(self) -> House:
-        settings = self._settings
+    def _furnish(self) -> Furnishing:
         try:
-            book, problems = flow_book(settings)
-            known_calendars = calendars(settings)
-        except FlowError as error:
-            raise StartError([str(problem) for problem in error.problems]) from error
+            return Furnishing(
+                self._settings,
+                self._database,
+                self._sealer,
+                tracker=self._tracker,
+                intake=self._intake,
+                promises=self._promises,
+                poster=self._poster,
+                default_queue=self._plan.fallback_queue,
+            )
         except CalendarError as error:
             raise StartError(str(error).splitlines()) from error
-        if errors := [str(problem) for problem in problems if problem.severity == "error"]:
-            raise StartError(errors)
-        return House(
-            book=book,
-            main_flow=settings.hotline.flow,
-            calendars=known_calendars,
-            queue_of_line={name: line.queue for name, line in settings.lines.items()},
-            queue_waits={name: queue.max_wait_s for name, queue in settings.queues.items()},
-            default_queue=self._plan.fallback_queue,
-            language=settings.hotline.language,
-            zone=settings.zone,
-            country=settings.hotline.country,
-            area_code=settings.hotline.area_code,
-            recordings=settings.paths.recordings,
-            prompts=self._prompts,
-            tracker=self._tracker,
-            sealer=self._sealer,
-            intake=self._intake,
-            callbacks=Desk(self._database, self._promises),
-            customers=Customers(self._database, self._sealer, Standing.of(settings), _vips(settings)),
-            webhooks=_webhooks(settings, self._poster),
-            ratings=Ratings(self._database, self._promises),
-        )
+        except SettingsError as error:
+            raise StartError(error.problems) from error
 
     def _agi_settings(self) -> AgiSettings:
         agi = self._settings.agi
@@ -199,6 +186,9 @@ class Daemon:
             tasks.append(_named("callbacks", self._calling_back.run()))
             tasks.append(_named("console", self._supervision.console.run()))
             tasks.append(_named("loss-watch", self._supervision.loss_watch.run()))
+            tasks.append(_named("hours", self._furnishing.hours.run()))
+            tasks.append(_named("flows", self._furnishing.flows.run()))
+            tasks.append(_named("flow-trial", self._furnishing.flow_trial.run()))
             await self._meet_asterisk()
             await self._tell_ready()
             stopping = _named("stop", self._wait_for_stop())
@@ -219,6 +209,9 @@ class Daemon:
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
             await self._supervision.seed()
+            await self._furnishing.open()
+        except UnfitFlowsError as error:
+            raise StartError(error.sentences) from error
         except (StoreError, SealBrokenError) as error:
             raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
         if running:
@@ -262,7 +255,7 @@ class Daemon:
             "ready for calls",
             agi=f"{self._settings.agi.host}:{self._agi.port}",
             asterisk=self._link.status.asterisk_version,
-            flow=self._house.book.version,
+            flow=self._furnishing.flows.in_service.version,
         )
 
     async def readiness(self) -> Readiness:
@@ -279,7 +272,8 @@ class Daemon:
         if sentence := _disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
         degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
-        problems = await asyncio.to_thread(self._prompts.check, self._wanted_prompts)
+        degraded += self._furnishing.troubles
+        problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
         if problems:
             degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
         return Readiness(missing, degraded)
@@ -288,7 +282,7 @@ class Daemon:
         await self._stop.wait()
 
     async def _drive(self, call: AgiCall) -> None:
-        await Session(call, self._house).run()
+        await Session(call, self._furnishing.house).run()
 
     def _look_at_what_follows(self) -> None:
         """Contacts have ended: alerts and promises may have been written."""
@@ -298,6 +292,7 @@ class Daemon:
     async def _on_fact(self, fact: AnyFact) -> None:
         self._tracker.apply(fact)
         self._supervision.on_fact(fact)
+        self._furnishing.on_fact(fact)
         self._calling_back.on_fact(fact)
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:

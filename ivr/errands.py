@@ -93,7 +93,7 @@ class Errands:
                 return await _within("webhook", WEBHOOK_S, ask, WebhookFailed())
             case CheckPin(pin=pin):
                 pins = self._house.pins
-                who = await _within("PIN", PIN_S, pins.check(pin) if pins else None, None)
+                who = await _within("PIN", PIN_S, pins.check_pin(pin, self._contact_id) if pins else None, None)
                 return PinAccepted(who) if who else PinRefused()
             case OverrideHours():
                 overrides = self._house.overrides

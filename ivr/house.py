@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from callflows.calendar import StaffedHours
 from callflows.effects import OverrideHours
 from callflows.flow import FlowBook
-from callflows.outcomes import CustomerKnown, CustomerUnknown, QueueOutlook, WebhookAnswered, WebhookFailed
+from callflows.outcomes import CustomerKnown, CustomerUnknown, QueueEnd, QueueOutlook, WebhookAnswered, WebhookFailed
 from ivr.domain.contacts import Contact
 from ivr.intake import Intake
 from ivr.playing import Prompts
@@ -66,8 +66,8 @@ class QueueOutlooks(Protocol):
 class PinDesk(Protocol):
     """Who knows supervisors' PINs."""
 
-    async def check(self, pin: str) -> str | None:
-        """Who owns it; None when it is nobody's, or too many wrong ones were tried."""
+    async def check_pin(self, pin: str, contact: str) -> str | None:
+        """Who owns it; None when it is nobody's, or too many wrong ones were tried. ``contact`` is for the audit."""
 
 
 class OverrideDesk(Protocol):
@@ -77,15 +77,34 @@ class OverrideDesk(Protocol):
         """True once it is stored."""
 
 
-class WaitUntilClosing(Protocol):
-    """How long (s) a caller of this line may wait in this queue from ``now`` on, of the ``wait_s`` that the flow wants; None: the line
-    has closed, and he must not be queued."""
+class Flows(Protocol):
+    """Which flows a call gets (``ivr.flow_versions``)."""
 
-    def __call__(self, line: str | None, queue: str, wait_s: int, now: datetime) -> int | None: ...
+    def book_for(self, caller: str) -> FlowBook:
+        """For a new call. ``caller``: the index of his number, or where it is withheld the contact's id."""
+
+    async def book(self, version: str) -> FlowBook:
+        """Those a call began with; never raises."""
 
 
-def _as_wanted(line: str | None, queue: str, wait_s: int, now: datetime) -> int | None:
-    return wait_s
+class Closing(Protocol):
+    """When queues close (``ivr.closing``)."""
+
+    def __call__(self, line: str | None, queue: str, wait_s: int, now: datetime) -> int | None:
+        """How long (s) who joins now may wait, of the ``wait_s`` that the flow wants; None: it has closed, and he must not be queued."""
+
+    def end_of_wait(self, end: QueueEnd, queue: str, *, joined_at: datetime, now: datetime) -> QueueEnd:
+        """How he left it: CLOSED where a closing ended his wait."""
+
+
+class NeverCloses:
+    """Queues of a house without hours."""
+
+    def __call__(self, line: str | None, queue: str, wait_s: int, now: datetime) -> int | None:
+        return wait_s
+
+    def end_of_wait(self, end: QueueEnd, queue: str, *, joined_at: datetime, now: datetime) -> QueueEnd:
+        return end
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ class House:
     """``calendars`` are found by line name and by calendar name; ``queue_waits`` in s. A port that is None isn't there: what is asked of
     it fails, as a flow must expect anyway."""
 
-    book: FlowBook
+    flows: Flows
     main_flow: str
     calendars: Mapping[str, StaffedHours]
     queue_of_line: Mapping[str, str]
@@ -115,5 +134,5 @@ class House:
     outlooks: QueueOutlooks | None = None
     pins: PinDesk | None = None
     overrides: OverrideDesk | None = None
-    longest_wait: WaitUntilClosing = _as_wanted
+    closing: Closing = NeverCloses()  # noqa: RUF009 - it has no state
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -5,7 +5,7 @@ For the web server. Counters begin at 0 with the process, as Prometheus expects;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
@@ -60,6 +60,10 @@ class Metrics:
     def watch(self, snapshot: Callable[[], BoardSnapshot]) -> None:
         """Read this board's gauges at every scrape."""
         self.registry.register(_BoardCollector(snapshot))
+
+    def watch_promises(self, kept: Callable[[], Mapping[str, float]]) -> None:
+        """Read at every scrape which share of the waits told to callers came true, by queue."""
+        self.registry.register(_PromiseCollector(kept))
 
     def count(self, contact: Contact) -> None:
         """A contact has ended and its figures can't change any more. Call once for each."""
@@ -120,6 +124,22 @@ class _BoardCollector(Collector):
                 if value is not None:
                     rates[name].add_metric([queue.name, definition], value)
         yield from (waiting, oldest, late, talking, agents, *rates.values())
+
+
+class _PromiseCollector(Collector):
+    def __init__(self, kept: Callable[[], Mapping[str, float]]) -> None:
+        self._kept = kept
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        ratios = GaugeMetricFamily(
+            "ivrd_wait_promises_kept_ratio", "Share of the last waits told to callers that came true; absent of too few.", labels=["queue"]
+        )
+        for queue, ratio in self._kept().items():
+            ratios.add_metric([queue], ratio)
+        yield ratios
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -24,7 +24,6 @@ from ivr.domain.call_facts import (
     QueueRequested,
     SessionFact,
 )
-from ivr.domain.closing_time import end_of_wait
 from ivr.domain.contacts import Contact
 from ivr.errands import Errands
 from ivr.house import House
@@ -103,7 +102,7 @@ class Performer:
         house, queue, now = self._house, effect.queue, self._house.clock()
         contact = house.tracker.get(self._contact_id)
         wanted_s = effect.longest_wait_s or house.queue_waits.get(queue, DEFAULT_WAIT_S)
-        wait_s = house.longest_wait(contact.line if contact else None, queue, wanted_s, now)
+        wait_s = house.closing(contact.line if contact else None, queue, wanted_s, now)
         if wait_s is None:
             log.info("not queued: the line has closed", queue=queue)
             return QueueLeft(QueueEnd.CLOSED)
@@ -125,10 +124,8 @@ class Performer:
 
 
 def in_the_light_of_hours(left: QueueLeft, contact: Contact, house: House) -> QueueLeft:
-    """Nobody answered, and the line has closed meanwhile: that is why."""
-    hours = house.calendars.get(contact.line or "")
-    if hours is None or not contact.visits:
+    """Nobody answered, and the queue has closed meanwhile: that is why."""
+    if not contact.visits:
         return left
-    joined = hours.hours_at(contact.visits[-1].joined_at, house.zone).state
-    now = hours.hours_at(house.clock(), house.zone).state
-    return QueueLeft(end_of_wait(left.end, when_he_joined=joined, now=now))
+    visit = contact.visits[-1]
+    return QueueLeft(house.closing.end_of_wait(left.end, visit.queue, joined_at=visit.joined_at, now=house.clock()))

@@ -78,6 +78,7 @@ class Session:
     async def _begin(self) -> None:
         environment, house = self._call.environment, self._house
         caller = normalise(environment.get("callerid"), house.country, house.area_code)
+        book = house.flows.book_for(house.sealer.index(caller) if caller else self._contact_id)
         sip_call_id = await self._call.evaluate_text("${CHANNEL(pjsip,call-id)}") if environment.get("type") == "PJSIP" else ""
         self._apply(
             CallTaken(
@@ -88,14 +89,14 @@ class Session:
                 caller_name=environment.get("calleridname"),
                 dialled=environment.get("extension"),
                 sip_call_id=sip_call_id,
-                flow_version=house.book.version,
+                flow_version=book.version,
                 language=house.language,
             )
         )
         log.info("call", caller=masked(caller) or "withheld", dialled=environment.get("extension"), contact=self._contact_id)
         await self._call.ask("ANSWER")
         own_number = {"contact_number": spoken(caller, house.country)} if caller else {}
-        await self._walk(Walk.begin(house.book, house.main_flow, house.language, own_number), None)
+        await self._walk(Walk.begin(book, house.main_flow, house.language, own_number), None)
 
     async def _resume(self, left: QueueLeft | DialLeft) -> None:
         """The caller came back from a queue or a telephone: the walk goes on where it handed over, after a restart of the daemon too."""
@@ -108,7 +109,7 @@ class Session:
         log.info("back", source=type(left).__name__, end=left.end.value)
         try:
             position = handing_over.opened(contact.resume, self._house.sealer)
-            walk = Walk(self._house.book, position)
+            walk = Walk(await self._house.flows.book(contact.flow_version), position)
         except (KeyError, TypeError, ValueError, SealBrokenError) as error:
             raise AgiFailureError(f"the call's position can't be read: {type(error).__name__}") from error
         self._performer.speak(position.language)

@@ -5,7 +5,7 @@ For ``ivr.app`` alone, which starts its tasks and feeds it facts and contacts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from ivr.console_desk import ConsoleCallbacks
 from ivr.domain.contacts import Contact
 from ivr.domain.figures import Thresholds
 from ivr.domain.intervals import Grain, floor
+from ivr.flow_troubles import FlowTrouble
 from ivr.follow_up import promise_follow_up
 from ivr.metrics import Metrics
 from ivr.outbox import Outbox
@@ -44,6 +45,8 @@ class Supervision:
         nudge_callbacks: Callable[[], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         hours: HoursService | None = None,
+        flow_troubles: Callable[[], Sequence[FlowTrouble]] = tuple,
+        promises_kept: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -53,12 +56,14 @@ class Supervision:
         self._metrics = Metrics(settings.lines, settings.queues)
         self._board = Board(list(settings.queues), thresholds, settings.zone, on_settled=self._metrics.count, clock=clock)
         self._metrics.watch(self._board.snapshot)
+        self._metrics.watch_promises(promises_kept)
         cases = Cases(database, sealer, on_informed=promise_follow_up(promises, clock=clock), after_commit=outbox.wake, clock=clock)
         ports = ConsolePorts(
             callbacks=ConsoleCallbacks(database, sealer, promises, nudge_callbacks, clock),
             cases=cases,
             check_link=self._check_link,
             hours=hours,
+            flow_troubles=flow_troubles,
         )
         self.console = Console(_console_settings(settings), database, sealer, self._board, metrics=self._metrics, ports=ports, clock=clock)
         self.loss_watch = LossWatch(database, settings.alerts, sorted(settings.lines), thresholds, after_commit=outbox.wake, clock=clock)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from support.fake_agi_caller import FakeCaller
@@ -17,7 +16,7 @@ from ami_bridge.facts import CallEnded, CallerQueued, DialExited
 from callflows import loader
 from callflows.effects import OverrideHours
 from callflows.flow import FlowBook
-from callflows.outcomes import CustomerKnown, Hours, HoursState, QueueOutlook, WebhookAnswered
+from callflows.outcomes import CustomerKnown, QueueEnd, QueueOutlook, WebhookAnswered
 from ivr.domain.contacts import Contact, ContactOutcome
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -112,20 +111,21 @@ async def test_the_outlook_of_a_queue_reaches_the_flow(tmp_path: Path) -> None:
         assert (path(contact)[1], outlooks.looked) == ("long", [("hr", 5, contact.id)])
 
 
-class Closing:
-    """A calendar that is open until a time."""
+class ClosesAt:
+    """``ivr.house.Closing`` of queues that close at one time; who joins may wait so long."""
 
-    def __init__(self, closes_at: datetime) -> None:
+    def __init__(self, closes_at: datetime, longest_s: int | None = 45) -> None:
         self.closes_at = closes_at
+        self.longest_s = longest_s
+        self.asked: list[tuple[str | None, str, int, datetime]] = []
 
-    def is_open(self, at: datetime, zone: ZoneInfo) -> bool:
-        return at < self.closes_at
+    def __call__(self, line: str | None, queue: str, wait_s: int, now: datetime) -> int | None:
+        self.asked.append((line, queue, wait_s, now))
+        return self.longest_s
 
-    def opens_at(self, at: datetime, zone: ZoneInfo) -> datetime | None:
-        return None
-
-    def hours_at(self, at: datetime, zone: ZoneInfo) -> Hours:
-        return Hours(HoursState.OPEN if self.is_open(at, zone) else HoursState.CLOSED)
+    def end_of_wait(self, end: QueueEnd, queue: str, *, joined_at: datetime, now: datetime) -> QueueEnd:
+        closed = joined_at < self.closes_at <= now and queue == "hr"
+        return QueueEnd.CLOSED if closed and end in (QueueEnd.TIMEOUT, QueueEnd.EMPTY) else end
 
 
 QUEUE = ("line: {line: hr, next: hr}", "hr: {queue: hr, served: served, timeout: timeout, closed: closed, _: other}")
@@ -137,33 +137,28 @@ QUEUE = ("line: {line: hr, next: hr}", "hr: {queue: hr, served: served, timeout:
 )
 async def test_closing_time_came_while_he_waited(tmp_path: Path, status: str, closes_after_s: int, node: str) -> None:
     book = flow(*QUEUE, *ends("served", "timeout", "closed", "other"))
-    calendars = {"hr": Closing(NOW + timedelta(seconds=closes_after_s))}
-    async with inside(tmp_path, book=book, calendars=calendars, now=NOW) as house:
+    closing = ClosesAt(NOW + timedelta(seconds=closes_after_s))
+    async with inside(tmp_path, book=book, closing=closing, now=NOW) as house:
         contact = await house.call(FakeCaller())
         house.tracker.apply(CallerQueued(NOW, contact.id, contact.call, "hr", 1))
         await house.tracker.flush()
-    async with inside(tmp_path, book=book, calendars=calendars, now=NOW + timedelta(seconds=120)) as later:
+    async with inside(tmp_path, book=book, closing=closing, now=NOW + timedelta(seconds=120)) as later:
         contact = await later.call(back("queue", "hr", status))
         assert path(contact)[2] == node
 
 
 async def test_how_long_he_may_wait_is_the_houses(tmp_path: Path) -> None:
-    asked: list[tuple[str | None, str, int, datetime]] = []
-
-    def until_closing(line: str | None, queue: str, wait_s: int, now: datetime) -> int | None:
-        asked.append((line, queue, wait_s, now))
-        return 17
-
+    closing = ClosesAt(NOW + timedelta(hours=1), longest_s=17)
     book = flow(*QUEUE, *ends("served", "timeout", "closed", "other"))
-    async with inside(tmp_path, book=book, longest_wait=until_closing, now=NOW) as house:
+    async with inside(tmp_path, book=book, closing=closing, now=NOW) as house:
         caller = FakeCaller()
         await house.call(caller)
-        assert (asked, caller.variables["IVR_QUEUE_WAIT"]) == ([("hr", "hr", 45, NOW)], "17")
+        assert (closing.asked, caller.variables["IVR_QUEUE_WAIT"]) == ([("hr", "hr", 45, NOW)], "17")
 
 
 async def test_nobody_is_queued_on_a_line_that_has_closed(tmp_path: Path) -> None:
     book = flow(*QUEUE, *ends("served", "timeout", "closed", "other"))
-    async with inside(tmp_path, book=book, longest_wait=lambda line, queue, wait_s, now: None) as house:
+    async with inside(tmp_path, book=book, closing=ClosesAt(NOW, longest_s=None)) as house:
         caller = FakeCaller()
         assert path(await house.call(caller))[-2:] == ["closed", "bye"]
         assert caller.variables["IVR_NEXT"] == "hangup"
@@ -218,7 +213,7 @@ class Hanging:
     async def rated(self, contact: Contact, question: str, rating: int) -> None:
         await asyncio.sleep(60)
 
-    async def check(self, pin: str) -> Any:
+    async def check_pin(self, pin: str, contact: str) -> Any:
         await asyncio.sleep(60)
 
     async def set_by_phone(self, wish: OverrideHours) -> Any:
@@ -274,7 +269,7 @@ class Knowing:
         self.asked.append((webhook, tuple(values)))
         return WebhookAnswered((("state", "sent"),))
 
-    async def check(self, pin: str) -> str | None:
+    async def check_pin(self, pin: str, contact: str) -> str | None:
         return "li.na" if pin == "4711" else None
 
     async def set_by_phone(self, wish: OverrideHours) -> bool:
