@@ -16,8 +16,8 @@ from callflows.nodes.base import Saying, Words
 from callflows.surroundings import SECONDS_PER_CHARACTER
 from callflows.ways import HELP, Reach
 
-# A value read out: a telephone number takes about this long, s.
-PLACEHOLDER_S = 6.0
+# A value read out: twenty characters, as long as a serial number gets, take about this long, s.
+VALUE_S = 9.0
 THINGS = {"human": "a human", "message": "a message", "callback": "a callback", "goodbye": "a goodbye"}
 
 
@@ -112,7 +112,7 @@ def saying(languages: Collection[str]) -> Saying:
     """How long words take in the slowest of these languages, s."""
 
     def seconds(words: Words) -> float:
-        spoken = dict.fromkeys(languages, PLACEHOLDER_S * len(words.placeholders()))
+        spoken = {language: VALUE_S * (getattr(words, language, None) or "").count("{") for language in languages}
         for language, text in words.texts(""):
             if language in spoken:
                 spoken[language] += len(text.by_language[language]) * SECONDS_PER_CHARACTER.get(language, 0.1)
