@@ -5,11 +5,11 @@ A caller may come to a node by many ways; a variable counts as set there when it
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from callflows.flow import Flow, FlowBook
+from callflows.graphs import components, reached
 from callflows.nodes.base import Node
 from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
 
@@ -45,8 +45,17 @@ def never_set(book: FlowBook, main: str, begin: Collection[str], webhooks: Mappi
                     yield NeverSet(flow, name, variable, slot)
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """To the spot numbered ``target``; what is set on the way there, and what is lost."""
+
+    target: int
+    sets: int
+    loses: int = 0
+
+
 class _Sets:
-    """Sets of variables as the bits of whole numbers: a flow of thousands of nodes is joined together thousands of times."""
+    """Sets of variables as the bits of whole numbers: in a flow of thousands of nodes they are joined thousands of times."""
 
     def __init__(self, book: FlowBook, webhooks: Mapping[str, Collection[str]] | None) -> None:
         self._book = book
@@ -54,39 +63,42 @@ class _Sets:
         self._bits: dict[str, int] = {}
         self._sufficient: dict[str, int] = {}
         self._assigned: dict[int, int] = {}
-        self._runners: dict[str, list[tuple[Spot, RunNode]]] = {}
-        self._order: dict[Spot, int] = {}
-        anywhere = 0
+        self._runners: dict[str, list[tuple[str, RunNode]]] = {}
+        self._number: dict[Spot, int] = {}
+        self._anywhere = 0
         for flow in book.flows.values():
-            anywhere |= self._declared(flow)
+            self._anywhere |= self._declared(flow)
             for name, node in flow.nodes.items():
-                self._order[flow.name, name] = len(self._order)
-                anywhere |= self.set_by(node)
+                self._number[flow.name, name] = len(self._number)
+                self._anywhere |= self.set_by(node)
                 if isinstance(node, RunNode):
-                    anywhere |= self._set(node.given)
-                    self._runners.setdefault(node.run, []).append(((flow.name, name), node))
-        self._anywhere = anywhere
+                    self._anywhere |= self._set(node.given)
+                    self._runners.setdefault(node.run, []).append((flow.name, node))
 
     def at_nodes(self, main: str, begin: Collection[str]) -> dict[Spot, int]:
         """Node → what can be set when a caller comes to it; only nodes that he can come to."""
         flow = self._book.flows[main]
-        known: dict[Spot, int] = {}
-        todo: list[tuple[int, Spot]] = []  # in the order of the files, which is about that of the calls
-
-        def come(spot: Spot, names: int) -> None:
-            if spot not in known or known[spot] | names != known[spot]:
-                known[spot] = known.get(spot, 0) | names
-                heapq.heappush(todo, (self._order[spot], spot))
-
-        come((main, flow.start), self._set(begin) | self._declared(flow))
-        looked_at: dict[Spot, int] = {}
-        while todo:
-            _, spot = heapq.heappop(todo)
-            if looked_at.get(spot) != known[spot]:
-                looked_at[spot] = known[spot]
-                for target, names in self._onward(spot, known):
-                    come(target, names)
-        return known
+        start = self._number[main, flow.start]
+        steps = [list(self._onward(*spot)) for spot in self._number]
+        successors = [[step.target for step in onward] for onward in steps]
+        there = reached(successors, [start])
+        known = [0] * len(steps)
+        known[start] = self._set(begin) | self._declared(flow)
+        for together in reversed(components(successors)):
+            # Of nodes that lead to each other each can have come after all the others.
+            among = set(together)
+            if len(together) > 1 and not among.isdisjoint(there):
+                joined = 0
+                for number in together:
+                    joined |= known[number]
+                    for step in steps[number]:
+                        joined |= step.sets if step.target in among else 0
+                for number in together:
+                    known[number] = joined
+            for number in among & there:
+                for step in steps[number]:
+                    known[step.target] |= (known[number] & ~step.loses) | step.sets
+        return {spot: known[number] for spot, number in self._number.items() if number in there}
 
     def holds(self, known: int, variable: str) -> bool:
         if variable not in self._sufficient:
@@ -104,33 +116,21 @@ class _Sets:
             self._assigned[id(node)] = self._set(names)
         return self._assigned[id(node)]
 
-    def _onward(self, spot: Spot, known: Mapping[Spot, int]) -> Iterator[tuple[Spot, int]]:
-        flow = self._book.flows[spot[0]]
-        node = flow.nodes[spot[1]]
-        names = known[spot]
-        if flow.on_hang_up and spot[1] == flow.start:  # he may hang up anywhere, in a flow that this one runs too
-            yield (flow.name, flow.on_hang_up), self._anywhere | names
-        if isinstance(node, RunNode):
-            if (inner := self._book.flows.get(node.run)) is not None:
-                yield (inner.name, inner.start), names | self._set(node.given) | self._declared(inner)
-                for end, known_at_end in self._ended(inner, known):
-                    if target := node.ends.get(end, node.ends.get(ANY_ENDING)):
-                        yield (flow.name, target), known_at_end | names
-        elif isinstance(node, EndNode):
-            own = self._set(flow.parameters)
-            for runner, run in self._runners.get(flow.name, ()):
+    def _onward(self, flow_name: str, node_name: str) -> Iterator[_Step]:
+        flow = self._book.flows[flow_name]
+        node = flow.nodes[node_name]
+        if flow.on_hang_up and node_name == flow.start:  # he may hang up anywhere, in a flow that this one runs too
+            yield _Step(self._number[flow_name, flow.on_hang_up], self._anywhere)
+        if isinstance(node, EndNode):
+            for runner, run in self._runners.get(flow_name, ()):
                 target = run.ends.get(node.end, run.ends.get(ANY_ENDING))
-                if target and runner in known:
-                    yield (runner[0], target), (names & ~own) | known[runner]
-        else:
-            for target in node.exits().values():
-                yield (flow.name, target), names | self.set_by(node)
-
-    def _ended(self, flow: Flow, known: Mapping[Spot, int]) -> Iterator[tuple[str, int]]:
-        own = self._set(flow.parameters)
-        for name, node in flow.nodes.items():
-            if isinstance(node, EndNode) and (flow.name, name) in known:
-                yield node.end, known[flow.name, name] & ~own
+                if target:
+                    yield _Step(self._number[runner, target], 0, self._set(flow.parameters))
+            return
+        if isinstance(node, RunNode) and (inner := self._book.flows.get(node.run)) is not None:
+            yield _Step(self._number[inner.name, inner.start], self._set(node.given) | self._declared(inner))
+        for target in node.exits().values():
+            yield _Step(self._number[flow_name, target], self.set_by(node))
 
     def _declared(self, flow: Flow) -> int:
         """What may have a value since the flow began. A variable declared without default has none until it is set."""
