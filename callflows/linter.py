@@ -9,17 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from callflows import loader
-from callflows.bounds import path
-from callflows.examination import Examination, Examined, Loop, examine
 from callflows.flow import Flow, FlowBook
 from callflows.house import House
+from callflows.linting.bounds import path
+from callflows.linting.examination import Examination, Examined, Loop, examine
+from callflows.linting.variable_flow import never_set
+from callflows.linting.ways import HELP, ending
 from callflows.nodes.base import Node
 from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
 from callflows.problems import Code, Problem, in_file_order, near
 from callflows.proofs import Proof, proof_of, saying, unproven
-from callflows.variable_flow import never_set
 from callflows.walk import HOP_LIMIT
-from callflows.ways import HELP, ending
 
 __all__ = ["House", "check", "lint", "proofs"]
 

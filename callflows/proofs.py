@@ -11,11 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from callflows.bounds import path
-from callflows.examination import Examined
+from callflows.linting.bounds import path
+from callflows.linting.examination import Examined
+from callflows.linting.ways import HELP, Reach
 from callflows.nodes.base import Saying, Words
 from callflows.surroundings import SECONDS_PER_CHARACTER
-from callflows.ways import HELP, Reach
 
 # How long a value takes to read out, s: twenty characters, as long as a serial number gets; a number of four digits; a date and time.
 VALUE_S = {"": 9.0, "characters": 9.0, "number": 3.6, "time": 5.0, "recording": 9.0}

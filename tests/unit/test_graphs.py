@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callflows.bounds import longest, quickest
-from callflows.graphs import Dominators, components, reached, rounds
+from callflows.linting.bounds import longest, quickest
+from callflows.linting.graphs import Dominators, components, reached, rounds
+from callflows.linting.ways import HELP, Place, Quick, Reach, Way
 from callflows.nodes.hang_up import HangUpNode
 from callflows.nodes.say import SayNode
-from callflows.ways import HELP, Place, Quick, Reach, Way
 
 Graph = list[list[int]]
 GRAPHS = st.integers(1, 7).flatmap(lambda size: st.lists(st.lists(st.integers(0, size - 1), max_size=3), min_size=size, max_size=size))

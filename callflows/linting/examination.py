@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from callflows.bounds import Longest, longest, quickest
 from callflows.flow import Flow, FlowBook
-from callflows.graphs import Dominators, components, reached, rounds
+from callflows.linting.bounds import Longest, longest, quickest
+from callflows.linting.graphs import Dominators, components, reached, rounds
+from callflows.linting.strides import Strides, strides
+from callflows.linting.ways import HELP, Place, Quick, Reach, Summary, Way, ending, places_of
 from callflows.nodes.base import Saying
 from callflows.nodes.subflow import RunNode
-from callflows.strides import Strides, strides
-from callflows.ways import HELP, Place, Quick, Reach, Summary, Way, ending, places_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from callflows.graphs import components
+from callflows.linting.graphs import components
+from callflows.linting.ways import Place, Way, ending
 from callflows.nodes.subflow import RunNode
-from callflows.ways import Place, Way, ending
 
 
 @dataclass(frozen=True, slots=True)

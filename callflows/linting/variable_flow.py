@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from callflows.flow import Flow, FlowBook
-from callflows.graphs import components, reached
+from callflows.linting.graphs import components, reached
 from callflows.nodes.base import Node
 from callflows.nodes.subflow import ANY_ENDING, EndNode, RunNode
 

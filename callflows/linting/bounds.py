@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from callflows.graphs import components
-from callflows.ways import HELP, Place, Quick, Reach, Way, ending
+from callflows.linting.graphs import components
+from callflows.linting.ways import HELP, Place, Quick, Reach, Way, ending
 
 
 @dataclass(slots=True)
