@@ -16,6 +16,7 @@ from callflows.nodes.base import Node
 from callflows.outcomes import DialEnd, QueueEnd
 
 TALK_S = 5.0  # how long a caller speaks into a recording when his script doesn't say
+MOST_TALKS = 10  # and how often: nobody who is recorded again and again goes on speaking
 
 
 class Kind(Enum):
@@ -106,7 +107,7 @@ class Performed:
 
 
 class ScriptedCaller:
-    """When the script is over he stays silent, but speaks when he is recorded. Raises ChoiceError from ``act``."""
+    """When the script is over he stays silent, but speaks when he is recorded, a few times. Raises ChoiceError from ``act``."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self._steps = list(steps)
@@ -117,6 +118,7 @@ class ScriptedCaller:
         self._answered = 0  # the last question that he did something about
         self._silent = 0  # the question that he lets pass
         self._silent_from = 0.0
+        self._talks = 0  # how often he has spoken unbidden
         self._talked = 0  # the recording he has spoken into
         self._node = ""
         self._visits: dict[str, int] = {}
@@ -173,7 +175,8 @@ class ScriptedCaller:
                     return None
                 case Talk(seconds=seconds) as step if self._recorded(scene):
                     return self._speak(max(self._free, now), until, seconds, step, scene)
-                case None | Press() | Reach() | Choose() if self._recorded(scene):
+                case None | Press() | Reach() | Choose() if self._recorded(scene) and self._talks < MOST_TALKS:
+                    self._talks += 1
                     return self._speak(now, until, TALK_S, None, scene)
                 case _:
                     return None

@@ -15,11 +15,13 @@ from callflows.scripted_caller import Heard, Performed
 class SimulatedCall:
     """What happened. ``ending``: hangup, queue, dial, caller_hung_up or error; ``seconds`` from answer to end.
 
-    ``entered`` and ``exits`` name flow and node, also of what went on after the caller hung up; ``path`` is what he went through.
+    ``entered`` and ``exits`` name flow and node, also of what went on after the caller hung up; ``path`` is what he went through,
+    and ``came_at`` when, in s.
     """
 
     ending: str = "error"
     path: list[str] = field(default_factory=list)
+    came_at: list[float] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     filed: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
@@ -44,6 +46,7 @@ class SimulatedCall:
             "line": self.line,
             "language": self.language,
             "path": self.path,
+            "came_at": [round(at, 2) for at in self.came_at],
             "effects": [{"effect": type(effect).__name__, **plain(effect)} for effect in self.effects],
             "filed": self.filed,
             "remembered": self.remembered,

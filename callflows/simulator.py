@@ -186,6 +186,7 @@ class _Run:
             self.call.exits.add(self.walk.left)
         if not self.walk.hung_up:
             self.call.path.append(name)
+            self.call.came_at.append(self.now)
             self._caller.entered(name, self.now)
 
     # ------------------------------------------------------------------------------------------- with the caller

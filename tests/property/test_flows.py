@@ -85,6 +85,7 @@ def ends_well(call: SimulatedCall, script: list[Step]) -> None:
     waits = sum(step.seconds for step in script if isinstance(step, Wait | Talk) and step.seconds is not None)
     assert call.seconds <= 3600 + waits
     assert call.path, "no call ends before its first node"
+    assert call.came_at == sorted(call.came_at)
     at = [said.at for said in call.heard]
     assert at == sorted(at)
     assert all(said.seconds >= 0.0 for said in call.heard)
