@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +87,57 @@ def load(sources: Mapping[str, str]) -> FlowBook:
 def parse(sources: Mapping[str, str]) -> Parsed:
     """All that can be read of these files and all that is wrong with their form. Raises nothing."""
     parsed = Parsed()
+    problems: list[Problem] = []
     for file, text in sources.items():
-        _FlowFile(file, text, parsed).read()
-    parsed.problems = in_file_order(parsed.problems)
+        one = _one_file(file, text)
+        problems += one.problems
+        if one.flow is None:
+            parsed.lost = True
+        elif one.flow.name in parsed.flows:
+            first = parsed.flows[one.flow.name].file
+            message = f"a flow named {one.flow.name!r} is already in {first}: rename one of the two"
+            problems.append(Problem(file, one.name_line, "key-clash", "error", message))
+        else:
+            parsed.flows[one.flow.name] = one.flow
+            if one.problems:
+                parsed.broken.add(one.flow.name)
+    parsed.problems = in_file_order(problems)
     return parsed
 
 
+@dataclass(frozen=True, slots=True)
+class _OneFile:
+    """``flow`` is None where not even its name can be read, and lacks the nodes that can't."""
+
+    flow: Flow | None
+    name_line: int
+    problems: tuple[Problem, ...]
+
+
+@lru_cache(maxsize=32)
+def _one_file(file: str, text: str) -> _OneFile:
+    """Kept for the next who asks: a command looks at a file, lints it and proves it, and most of the time goes into reading it."""
+    return _FlowFile(file, text).read()
+
+
 class _FlowFile:
-    def __init__(self, file: str, text: str, parsed: Parsed) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self._file = file
-        self._parsed = parsed
+        self._problems: list[Problem] = []
         self._document = yaml_text.read(text)
         for fault in self._document.faults:
             self._fault(fault.line, fault.code, fault.message)
 
-    def read(self) -> None:
-        before = len(self._parsed.problems) - len(self._document.faults)
+    def read(self) -> _OneFile:
+        flow = self._flow()
+        return _OneFile(flow, self._at("flow"), tuple(self._problems))
+
+    def _flow(self) -> Flow | None:
         table = self._document.value
         if not isinstance(table, dict):
             if not self._document.faults:
                 self._fault(1, "syntax", "a flow file is a table with the keys flow, start and nodes")
-            self._parsed.lost = True
-            return
+            return None
         for key in table:
             if key not in HEAD_KEYS:
                 self._fault(self._at(key), "unknown-key", f"{key!r} is no key of a flow{near(key, HEAD_KEYS)}")
@@ -123,15 +153,7 @@ class _FlowFile:
         for key, target in (("start", start), ("on_hang_up", on_hang_up)):
             if target and known and target not in known:
                 self._fault(self._at(key), "unknown-node", f"{key}: there is no node {target!r}{near(target, known)}")
-        if not name:
-            self._parsed.lost = True
-        elif name in self._parsed.flows:
-            first = self._parsed.flows[name].file
-            self._fault(self._at("flow"), "key-clash", f"a flow named {name!r} is already in {first}: rename one of the two")
-        else:
-            self._parsed.flows[name] = Flow(name, start or "", nodes, on_hang_up, self._file, lines, parameters, variables)
-            if len(self._parsed.problems) > before:
-                self._parsed.broken.add(name)
+        return Flow(name, start or "", nodes, on_hang_up, self._file, lines, parameters, variables) if name else None
 
     def _name(self, table: dict[str, Any], key: str) -> str | None:
         value = table.get(key)
@@ -190,4 +212,4 @@ class _FlowFile:
         return self._document.line(path)
 
     def _fault(self, line: int, code: Code, message: str) -> None:
-        self._parsed.problems.append(Problem(self._file, line, code, "error", message))
+        self._problems.append(Problem(self._file, line, code, "error", message))
