@@ -35,18 +35,13 @@ from callflows.effects import (
 )
 from callflows.flow import FlowBook
 from callflows.outcomes import (
-    CallbackPromised,
-    CallbackRefused,
     CallerHungUp,
-    ComplaintFiled,
     DialEnd,
     DialLeft,
     Digits,
     Done,
-    MessageTaken,
     NoInput,
     NothingRecorded,
-    NotStored,
     Outcome,
     PinAccepted,
     PinRefused,
@@ -56,7 +51,8 @@ from callflows.outcomes import (
     WebhookFailed,
 )
 from callflows.scripted_caller import Act, Caller, CameBack, Gone, Heard, Key, Kind, Scene, ScriptedCaller, Talking
-from callflows.simulated_call import SimulatedCall, plain
+from callflows.simulated_call import SimulatedCall
+from callflows.simulated_keeping import keep
 from callflows.speech import Speech
 from callflows.surroundings import Surroundings, written
 from callflows.walk import FlowStuckError, Walk
@@ -174,7 +170,7 @@ class _Run:
                 who = self._house.pins.get(pin)
                 return PinAccepted(who) if who else PinRefused()
             case FileComplaint() | TakeMessage() | RequestCallback() | KeepRating() | RememberChoice() | OverrideHours():
-                return self._store(effect)
+                return keep(effect, self.call, self._house)
             case _:  # SetLanguage, which the walk itself knows; OfferRating, which is told by the effects
                 pass
         return Done()
@@ -326,31 +322,3 @@ class _Run:
         if seconds is None:
             self.now = began
         return None
-
-    # ------------------------------------------------------------------------------------------- what is kept
-
-    def _store(
-        self, effect: FileComplaint | TakeMessage | RequestCallback | KeepRating | RememberChoice | OverrideHours
-    ) -> Outcome:  # fmt: skip
-        match effect:
-            case RememberChoice(name=name, value=value):
-                self.call.remembered[name] = value
-                return Done()
-            case RequestCallback():
-                if not (self._house.caller and self._house.promises and self._house.stored):
-                    return CallbackRefused()
-                self.call.filed.append({"kind": "callback", "number": self._house.caller})
-                return CallbackPromised()
-        if not self._house.stored:
-            return Done() if isinstance(effect, KeepRating) else NotStored()
-        self.call.filed.append({"kind": _KINDS[type(effect)], **plain(effect)})
-        match effect:
-            case FileComplaint():
-                return ComplaintFiled(f"C{self._house.at.astimezone(self._house.zone):%Y%m%d}00001")
-            case TakeMessage():
-                return MessageTaken()
-            case _:
-                return Done()
-
-
-_KINDS: dict[type[Effect], str] = {FileComplaint: "complaint", TakeMessage: "message", KeepRating: "rating", OverrideHours: "hours"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -248,7 +249,7 @@ def test_no_flow_however_tangled_raises_or_runs_for_ever(files: dict[str, str], 
 @settings(FAST, max_examples=80)
 @given(files=books(forward=False), around=surroundings)
 def test_after_the_hang_up_nothing_needs_the_caller(files: dict[str, str], around: Surroundings) -> None:
-    call = simulate(loader.load(files), "main", [HangUp()], around, language="zh")
+    call = simulate(loader.load(files), "main", [HangUp()], replace(around, queue_wait_s=10.0), language="zh")
     asked = [effect for effect in call.effects if isinstance(effect, Say | Ask | Record | Queue | Dial)]
     assert len(asked) <= 1
     assert sum(isinstance(effect, EnterNode) for effect in call.effects) <= 400
