@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from callflows import yaml_text
-from callflows.flow_tests import Case, Customer, Expected, FlowCase, Given, Outlook, ScriptStep
+from callflows.flow_case import Customer, Expected, FlowCase, Given, Outlook, ScriptStep
+from callflows.flow_tests import Case
 from callflows.loader import LARGEST_FILE, FlowError, Problem
 
 SUFFIX = ".test.yaml"

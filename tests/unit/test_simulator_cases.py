@@ -172,6 +172,14 @@ def test_a_flow_that_is_not_there_fails(house: House) -> None:
     assert run(case_of(GOOD.replace("- name: a", "- name: a\n  flow: insurance")), house).faults == ("there is no flow 'insurance'",)
 
 
+def test_names_that_would_let_a_case_prove_nothing_are_faults(house: House) -> None:
+    slips = GOOD.replace("  script", "  given: {hours: {hrr: closed}}\n  script").replace("{ending: queue}", "{avoids: [coarse, desk.bye]}")
+    assert run(case_of(slips), house).faults == (
+        "given.hours: there is no line or calendar 'hrr'; did you mean 'hr'?",
+        "avoids: there is no node 'coarse'; did you mean 'course'?",
+    )
+
+
 def test_a_time_without_offset_is_the_hotlines(house: House) -> None:
     night = GOOD.replace("2026-11-20T10:00:00+08:00", "2026-11-20T21:00:00").replace("{ending: queue}", "{passes: [hr_hours, speak]}")
     assert run(case_of(night), house).faults == ()
