@@ -23,7 +23,7 @@ class ExpectWaitNode(Node):
     expect_wait: str
     """The queue's name in the settings."""
     position: Words | None = None
-    """Says his place, `{queue_position:number}`: 1 is next. Not said when nobody is there to answer."""
+    """Says his place, `{queue_position:number}`. Not said to whoever is next, nor when nobody is there to answer."""
     wait: Words | None = None
     """Says his wait in minutes, `{wait_from:number}` to `{wait_to:number}`. Not said when it can't be told well enough."""
     wait_at_most: Words | None = None
@@ -56,7 +56,7 @@ class ExpectWaitNode(Node):
         if not isinstance(outlook, QueueOutlook) or not outlook.staffed:
             return self._exit("unknown")
         call.keep(POSITION, str(outlook.position))
-        if self.position:
+        if self.position and outlook.position > 1:
             yield Say(call.speech(self.position, f"{place}-position"), barge_in=self.barge_in)
         if outlook.longest_s is None:
             return self._exit("unknown")

@@ -31,8 +31,8 @@ async def test_a_line_is_chosen_and_the_dialplan_told_to_queue(house: Inside) ->
     told = {name: caller.variables[name] for name in ("IVR_NEXT", "IVR_QUEUE", "IVR_QUEUE_WAIT", "IVR_DONE")}
     assert told == {"IVR_NEXT": "queue", "IVR_QUEUE": "hr", "IVR_QUEUE_WAIT": "45", "IVR_DONE": "1"}
     assert caller.commands[-1] == 'SET VARIABLE "IVR_DONE" "1"'
-    assert [step.node for step in contact.path] == ["greeting", "menu", "hr", "hr_hours", "hr_connect", "hr_queue"]
-    assert contact.path[1].keys == "1"
+    assert [step.node for step in contact.path] == ["greeting", "caller", "menu", "hr", "hr_hours", "hr_wait", "hr_connect", "hr_queue"]
+    assert contact.path[2].keys == "1"
     assert (contact.line, contact.caller, contact.sip_call_id) == ("hr", "+8613800138000", "abc@host")
     assert contact.ended_at is None
 
@@ -123,7 +123,7 @@ async def test_keys_pressed_ahead_skip_what_they_answer(house: Inside) -> None:
 
     caller = Early()
     contact = await house.call(caller)
-    assert [step.node for step in contact.path][:3] == ["greeting", "menu", "hr"]
+    assert [step.node for step in contact.path][:4] == ["greeting", "caller", "menu", "hr"]
     assert not any("hotline-menu-" in file for file in caller.played)
 
 
