@@ -17,6 +17,7 @@ from ami_bridge.link import AmiLink
 from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
+from callflows.flow import NODE_FAULTS
 from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
@@ -248,6 +249,8 @@ class Daemon:
             raise StartError([f"Asterisk {version} at {address} is too old: ivrd needs {OLDEST_ASTERISK} or newer"])
 
     async def _tell_ready(self) -> None:
+        for sentence in NODE_FAULTS:
+            log.warning("a package's node is left out", what=sentence)
         state = await self.readiness()
         for sentence in state.degraded:
             log.warning("degraded", what=sentence)

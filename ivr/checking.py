@@ -10,6 +10,7 @@ from pathlib import Path
 from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.conf_text import ConfigurationError
 from callflows.calendar import CalendarError, doubts
+from callflows.flow import NODE_FAULTS
 from callflows.loader import FlowError
 from ivr.assembly import SHIPPED_CALENDAR, calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
@@ -25,13 +26,13 @@ def faults_of(settings: Settings) -> list[str]:
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """What is no fault and yet uncertain: years of the calendar whose holidays aren't published. A sentence each."""
+    """What keeps nothing from running: other packages' nodes that can't be used, years whose holidays aren't published. A sentence each."""
     try:
         known = calendars(settings)
     except CalendarError:
-        return []  # the faults say so
+        return list(NODE_FAULTS)  # the faults say so
     today = datetime.now(UTC).astimezone(settings.zone).date()
-    return [f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today)]
+    return [*NODE_FAULTS, *(f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today))]
 
 
 def _flow_faults(settings: Settings) -> list[str]:
