@@ -9,11 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
-from rich.console import Console
 from rich.table import Table
 
 from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_hours, cli_prompts, cli_report, cli_users, log
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, plain_console, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
 from ivr.views import contact_as_json
@@ -109,7 +108,7 @@ def calls_list(
             str(served.get("wait") or "-"),
             record["complaint"] or "-",
         )
-    Console().print(table)
+    plain_console().print(table)
 
 
 @calls.command("show", epilog="Example: ivrd calls show 1795296429.69")
@@ -156,7 +155,7 @@ def _print_record(record: dict[str, Any], as_json: bool) -> None:
             table.add_row(key, "\n".join(_visit_line(visit) for visit in value) or "-")
         else:
             table.add_row(key, "-" if value is None or value == "" else str(value))
-    Console(soft_wrap=True).print(table)
+    plain_console(soft_wrap=True).print(table)
 
 
 def _visit_line(visit: dict[str, Any]) -> str:

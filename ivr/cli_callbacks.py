@@ -12,13 +12,12 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from callbacks.model import State
 from ivr.asterisk_plan import last_resort_queue
 from ivr.callback_view import callback_as_json
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
 from ivr.domain.numbers import normalise
 from ivr.promises import Promises, RefusedError, Terms, allow_list
 from ivr.settings import Settings, SettingsError
@@ -48,7 +47,7 @@ def list_callbacks(
         due = str(record["due_at"])[:19].replace("T", " ")
         attempts, result = str(record["attempts"]), record["last_result"] or "-"
         table.add_row(record["id"], record["number"], record["reason"], record["line"] or "-", record["state"], due, attempts, result)
-    Console().print(table)
+    plain_console().print(table)
 
 
 @app.command(epilog="Example: ivrd callbacks add 13800138000 --line product --after 30")
@@ -118,7 +117,7 @@ def _show(settings: Settings, callback: str, as_json: bool) -> None:
             table.add_row(key, "\n".join(lines) or "-")
         else:
             table.add_row(key, "-" if value is None else str(value))
-    Console(soft_wrap=True).print(table)
+    plain_console(soft_wrap=True).print(table)
 
 
 def _default_queue(settings: Settings) -> str:

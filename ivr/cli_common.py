@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from rich.console import Console
 from sqlalchemy.orm import Session
 
 from ivr.settings import DATA_KEY, Settings, SettingsError, load
@@ -20,6 +21,11 @@ T = TypeVar("T")
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file (TOML).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
+
+
+def plain_console(*, soft_wrap: bool = False) -> Console:
+    """Prints tables whose cells are what they are: a caller named ``[red]`` or a key ``[#]`` is no markup."""
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=soft_wrap)
 
 
 def settings_from(config: Path | None) -> Settings:

@@ -10,13 +10,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ivr.asterisk_plan import last_resort_queue
 from ivr.cases import Cases, OnInformed, nothing_follows
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
 from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
 from ivr.follow_up import promise_follow_up
 from ivr.promises import Promises, Terms, allow_list
@@ -62,7 +60,7 @@ def complaints_list(
             str(record["recording_seconds"] or "-"),
             "no" if record["incomplete"] else "yes",
         )
-    Console().print(table)
+    plain_console().print(table)
 
 
 @app.command("show", epilog="Example: ivrd complaints show C2026112100001")
@@ -191,8 +189,8 @@ def _print(complaint: Complaint, events: Sequence[CaseEvent], tellings: Sequence
     }
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in shown.items():
-        table.add_row(key, escape("-" if value is None or value == "" else str(value)))
-    Console(soft_wrap=True).print(table)
+        table.add_row(key, "-" if value is None or value == "" else str(value))
+    plain_console(soft_wrap=True).print(table)
 
 
 def _minute(at: str) -> str:

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
@@ -25,7 +24,7 @@ from callflows.flow_diff import changes
 from callflows.speech import Prompt
 from callflows.trial import Figures, Verdict
 from ivr import flow_service
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
 from ivr.flow_fitness import Fitness, UnfitFlowsError
 from ivr.flow_history import version_before
 from ivr.flow_service import StepRefusedError
@@ -107,7 +106,7 @@ def versions(config: ConfigOption = None, as_json: JsonOption = False, limit: Li
     for step in steps:
         trial = f"{step['trial']} for {step['share']:.1%}" if step["trial"] else "-"
         told.add_row(str(step["at"])[:19].replace("T", " "), step["step"], step["by"], step["version"], trial, step["reason"])
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print(told)
 
@@ -311,7 +310,7 @@ def _show(verdict: Verdict, since: datetime) -> None:
     table = Table(Column("version", no_wrap=True), "", "callers", "lost", "loss rate", "95 % bounds", "further calls")
     for figures, role in ((verdict.in_service, "in service"), (verdict.trial, f"on trial for {verdict.share:.1%}")):
         table.add_row(figures.version, role, str(figures.calls), str(figures.lost), *_rates(figures), str(figures.repeats))
-    Console().print(table)
+    plain_console().print(table)
     typer.echo(
         f"since {since:%Y-%m-%d %H:%M}; p {verdict.p_value:.2g} (always valid): rolled back by itself at {1 - verdict.confidence:.2g}"
     )

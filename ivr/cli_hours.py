@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -24,7 +23,7 @@ from callflows.calendar import CalendarError, doubts
 from callflows.line_hours import LineSchedule, Override, Setting
 from callflows.routing_changes import Change, changes, compare
 from ivr.assembly import calendars
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
 from ivr.cli_hours_notice import show_notice
 from ivr.console.passwords import hashed
 from ivr.hours import HoursRefusedError, asked_for, put, take_back
@@ -74,7 +73,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False, line: LineOpt
         then = f"{following['at'][5:16].replace('T', ' ')} {following['state']}" if following else "-"
         hours = " ".join(f"{begin}-{end}" for begin, end in record["today"]) or "-"
         table.add_row(record["line"], record["state"], hours, why_in_words(schedule.standing(moment)), then)
-    Console(soft_wrap=True).print(table)
+    plain_console(soft_wrap=True).print(table)
     if overrides:
         _print_overrides(overrides, settings, now)
     for sentence in told:
@@ -170,7 +169,7 @@ def show_changes(
         print_json({"changes": [change_as_json(change) for change in found], "warnings": told})
         return
     if found:
-        Console(soft_wrap=True).print(_changes_table(found))
+        plain_console(soft_wrap=True).print(_changes_table(found))
     else:
         typer.echo(f"nothing changes within {days} days")
     for sentence in told:
@@ -237,7 +236,7 @@ def _compare(
     for difference in found:
         sides = [f"{side.state.value}: {why_in_words(side)}" if side else "no such line" for side in (difference.now, difference.then)]
         table.add_row(difference.line, _short(difference.begin), _short(difference.end), *sides)
-    Console(soft_wrap=True).print(table)
+    plain_console(soft_wrap=True).print(table)
 
 
 def _changes_table(found: Sequence[Change]) -> Table:
@@ -255,7 +254,7 @@ def _print_overrides(overrides: Sequence[Override], settings: Settings, now: dat
         begin, end = (_short(moment.astimezone(settings.zone)) for moment in (override.begins_at, override.ends_at))
         by = f"{override.set_by} ({override.set_from})"
         table.add_row(str(override.id), override.line or "every line", override.setting.value, begin, end, by, override.reason, standing)
-    Console(soft_wrap=True).print(table)
+    plain_console(soft_wrap=True).print(table)
 
 
 def _schedules(settings: Settings, line: str | None, overrides: Sequence[Override], file: Path | None = None) -> dict[str, LineSchedule]:

@@ -13,10 +13,9 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from ivr.cli_common import ConfigOption, JsonOption, fail, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, read_store, settings_from
 from ivr.domain.figures import Thresholds
 from ivr.domain.intervals import Grain, floor
 from ivr.replaying import ReplayError
@@ -69,7 +68,7 @@ def report(
     elif form is Format.CSV:
         typer.echo(_csv(records), nl=False)
     else:
-        Console().print(_table(rows, by, zone))
+        plain_console().print(_table(rows, by, zone))
 
 
 def replay(
@@ -90,7 +89,7 @@ def replay(
     table = Table("contact", "queue", "outcome", "wait s", "ring s", "talk s", "agent", "ended by")
     for visit in told["visits"]:
         table.add_row(*(_cell(visit[key]) for key in ("contact", "queue", "outcome", "wait", "ring", "talk", "agent", "ended_by")))
-    Console().print(table)
+    plain_console().print(table)
     for line in (*(gap["why"] for gap in found.gaps), *found.warnings):
         typer.echo(line, err=True)
 

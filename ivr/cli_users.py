@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, settings_from
 from ivr.console.passwords import NAME, hashed, one_time_password
 from ivr.settings import Settings
 from ivr.store import users
@@ -100,7 +99,7 @@ def list_all(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     table = Table("name", "role", "state", "since")
     for row in rows:
         table.add_row(row["name"], row["role"], row["state"], row["created_at"][:16].replace("T", " "))
-    Console().print(table)
+    plain_console().print(table)
 
 
 def first_administrator(settings: Settings) -> tuple[str, str] | None:

@@ -47,8 +47,8 @@ def filled(runner: CliRunner, tmp_path: Path) -> CliRunner:
     store = new_database(tmp_path)
     sealer = Sealer(paths.secret("data_key"))
     contact = Contact(
-        "7.1", NOW, call="7.1", caller="+8613800138000", caller_name="=cmd()", line="complaint", ended_at=NOW, complaint="C2026112100001",
-        complaint_complete=True, sip_call_id="abc@host", path=[PathStep("greeting", NOW), PathStep("menu", NOW, "4")],
+        "7.1", NOW, call="7.1", caller="+8613800138000", caller_name="=cmd() [red]x[/]", line="complaint", ended_at=NOW, complaint="C2026112100001",
+        complaint_complete=True, sip_call_id="abc@host", path=[PathStep("greeting", NOW), PathStep("menu", NOW, "4 #"), PathStep("again", NOW, "#")],
     )  # fmt: skip
     store.write_now(partial(contacts.save, sealer=sealer, contacts=[contact]))
     new = NewComplaint("k", "7.1", "complaint", "1234", contact.caller, "", contact.caller, "2026/11/21/x", 6.0, False)
@@ -86,7 +86,7 @@ def test_calls_as_json(filled: CliRunner) -> None:
     (record,) = json.loads(result.stdout)
     assert record["caller"] == "+86138****8000"
     assert record["started_at"] == "2026-11-21T10:00:00.000+08:00"
-    assert [step["node"] for step in record["path"]] == ["greeting", "menu"]
+    assert [step["node"] for step in record["path"]] == ["greeting", "menu", "again"]
     assert (record["outcome"], record["complaint"], record["answered_at"], record["visits"]) == ("self_served", "C2026112100001", None, [])
 
 
@@ -94,6 +94,11 @@ def test_calls_as_json(filled: CliRunner) -> None:
 def test_a_call_is_found_by_its_id_and_its_sip_call_id(filled: CliRunner, call_id: str) -> None:
     assert json.loads(filled.invoke(app, ["calls", "show", call_id, "--json"]).stdout)["id"] == "7.1"
     assert "greeting" in filled.invoke(app, ["calls", "show", call_id]).stdout
+
+
+def test_what_a_caller_calls_himself_or_presses_is_no_markup(filled: CliRunner) -> None:
+    shown = filled.invoke(app, ["calls", "show", "7.1"]).stdout
+    assert ("=cmd() [red]x[/]" in shown, "again  [#]" in shown) == (True, True)
 
 
 def test_complaints_as_json(filled: CliRunner, tmp_path: Path) -> None:
