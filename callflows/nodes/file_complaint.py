@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from callflows.effects import FileComplaint
-from callflows.nodes.base import CallState, Node, NodeName, Steps
+from callflows.nodes.base import CallState, Given, Node, NodeName, Steps
 from callflows.nodes.variables import AssignedName, VariableName
 from callflows.outcomes import ComplaintFiled
 
@@ -30,6 +30,8 @@ class FileComplaintNode(Node):
     """Opens a complaint. Its number is there only once it is safely stored; masked variables are left out of it."""
 
     kind: ClassVar[str] = "file_complaint"
+    gives: ClassVar[Given | None] = "message"
+    gives_by: ClassVar[frozenset[str]] = frozenset({"filed"})
     file_complaint: ComplaintParts
     """Which variables hold what the caller gave: `serial`, `contact_number`, `recording`."""
     into: AssignedName
