@@ -6,20 +6,16 @@ between calls, so that any number of calls can be with them at once.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.testbed.children import Child, last_lines
-from ivr.testbed.errors import TestbedError
-from ivr.testbed.ports import NeededPort, check_free, is_bound, sipp_ports
+from ivr.testbed.children import Child
+from ivr.testbed.ports import sipp_ports
+from ivr.testbed.sipp import ADDRESS, answering, endings, offer
 from ivr.testbed.voice import made_up_voice
 
 SIP_PORT = 5091  # as in config/demo.toml
-_ADDRESS = "127.0.0.1"
 _PITCH_HZ = 110.0
-_READY_DEADLINE_S = 5.0
-_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +38,12 @@ class DemoAgents:
 
         Raises TestbedError when the port is taken or SIPp can't be run.
         """
-        check_free([NeededPort("UDP", _ADDRESS, port, "the demo agents' phones")])
         script, log = _written(folder, manners or Manners())
-        command = ["sipp", "-sf", str(script), "-i", _ADDRESS, "-p", str(port), "-mi", _ADDRESS, "-nostdin"]
-        command += sipp_ports(_ADDRESS, port, streams=True)
-        # The screen is drawn once an hour: its log would otherwise grow for ever.
-        command += ["-f", "3600"]
-        try:
-            child = await Child.start("demo agents", command, log=log)
-        except OSError as error:
-            raise TestbedError(f"sipp can't be run: {error.strerror}; run `make setup`.") from error
-        agents = cls(child)
-        try:
-            await agents._wait_until_listening(port, log)
-        except BaseException:
-            await agents.stop()
-            raise
-        return agents
+        return cls(await answering("the demo agents' phones", script, log, port, *sipp_ports(ADDRESS, port, streams=True)))
 
     async def stop(self) -> int:
         """End them; calls they are in are cut off."""
         return await self.child.stop(2.0)
-
-    async def _wait_until_listening(self, port: int, log: Path) -> None:
-        deadline = asyncio.get_running_loop().time() + _READY_DEADLINE_S
-        while not is_bound("UDP", port):
-            if not self.child.running or asyncio.get_running_loop().time() > deadline:
-                raise TestbedError(f"the demo agents' phones don't listen on port {port}. {last_lines(log)}")
-            await asyncio.sleep(_POLL_S)
 
 
 def _written(folder: Path, manners: Manners) -> tuple[Path, Path]:
@@ -127,17 +101,7 @@ def agents_scenario(manners: Manners, voice: Path) -> str:
       Content-Type: application/sdp
       Content-Length: [len]
 
-      v=0
-      o=agent 1 1 IN IP[local_ip_type] [local_ip]
-      s=-
-      c=IN IP[media_ip_type] [media_ip]
-      t=0 0
-      m=audio [rtpstream_audio_port] RTP/AVP 8 101
-      a=rtpmap:8 PCMA/8000
-      a=rtpmap:101 telephone-event/8000
-      a=fmtp:101 0-15
-      a=ptime:20
-      a=sendrecv
+{offer("agent", "[media_ip_type] [media_ip]", "[rtpstream_audio_port]")}
   ]]></send>
   <recv request="ACK"/>
   <nop><action><exec rtp_stream="{voice},-1,8"/></action></nop>
@@ -154,40 +118,6 @@ def agents_scenario(manners: Manners, voice: Path) -> str:
 
   ]]></send>
   <recv response="200" next="end"/>
-  <label id="cancelled"/>
-  <send><![CDATA[
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <send retrans="500"><![CDATA[
-      SIP/2.0 487 Request Terminated
-      [last_Via:]
-      [last_From:]
-      [last_To:];tag=[pid]agent[call_number]
-      [last_Call-ID:]
-      CSeq: [$invite] INVITE
-      Content-Length: 0
-
-  ]]></send>
-  <recv request="ACK" next="end" timeout="4000" ontimeout="end"/>
-  <label id="ok"/>
-  <send><![CDATA[
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <label id="end"/>
-  <nop/>
+{endings("agent")}
 </scenario>
 """

@@ -5,24 +5,19 @@ For ``run`` and the acceptance tests. What somebody does hangs on the last digit
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ivr.testbed.children import Child, last_lines
-from ivr.testbed.errors import TestbedError
-from ivr.testbed.ports import NeededPort, check_free, is_bound
+from ivr.testbed.children import Child
+from ivr.testbed.sipp import answering, endings, offer
 from ivr.testbed.voice import made_up_voice
 
 SIP_PORT = 5090  # as outbound.address in the settings
-_ADDRESS = "127.0.0.1"
 _FIRST_RTP_PORT = 14000  # SIPp looks for free ones from here on
 _PITCH_HZ = 190.0
-_READY_DEADLINE_S = 5.0
-_POLL_S = 0.05
 _SEEN = re.compile(r"^(?P<what>called|answered|pressed) (?P<number>\+?[0-9]+)$", re.MULTILINE)
 
 
@@ -68,21 +63,9 @@ class PublicNetwork:
 
         Raises TestbedError when the port is taken or SIPp can't be run.
         """
-        check_free([NeededPort("UDP", _ADDRESS, port, "the public network behind outbound.address")])
         script, seen, log = _written(folder, timing or Timing())
-        command = ["sipp", "-sf", str(script), "-i", _ADDRESS, "-p", str(port), "-mi", _ADDRESS, "-nostdin"]
-        command += ["-mp", str(_FIRST_RTP_PORT + port - SIP_PORT), "-f", "3600", "-trace_logs", "-log_file", str(seen)]
-        try:
-            child = await Child.start("public network", command, log=log)
-        except OSError as error:
-            raise TestbedError(f"sipp can't be run: {error.strerror}; run `make setup`.") from error
-        network = cls(child, seen)
-        try:
-            await network._wait_until_listening(port, log)
-        except BaseException:
-            await network.stop()
-            raise
-        return network
+        options = ("-mp", str(_FIRST_RTP_PORT + port - SIP_PORT), "-trace_logs", "-log_file", str(seen))
+        return cls(await answering("the public network behind outbound.address", script, log, port, *options), seen)
 
     async def stop(self) -> int:
         """End it; calls it is in are cut off."""
@@ -92,13 +75,6 @@ class PublicNetwork:
         """How often somebody was ``called``, ``answered`` or ``pressed`` the key; ``number`` as it was dialled."""
         seen = self.log.read_text(errors="replace")
         return sum(1 for found in _SEEN.finditer(seen) if found["what"] == what and found["number"] == number)
-
-    async def _wait_until_listening(self, port: int, log: Path) -> None:
-        deadline = asyncio.get_running_loop().time() + _READY_DEADLINE_S
-        while not is_bound("UDP", port):
-            if not self.child.running or asyncio.get_running_loop().time() > deadline:
-                raise TestbedError(f"the public network doesn't listen on port {port}. {last_lines(log)}")
-            await asyncio.sleep(_POLL_S)
 
 
 def _written(folder: Path, timing: Timing) -> tuple[Path, Path, Path]:
@@ -176,17 +152,7 @@ def customers_scenario(timing: Timing, voice: Path) -> str:
 {_HEADERS}      Content-Type: application/sdp
       Content-Length: [len]
 
-      v=0
-      o=customer 1 1 IN IP[local_ip_type] [local_ip]
-      s=-
-      c=IN IP[media_ip_type] [media_ip]
-      t=0 0
-      m=audio [rtpstream_audio_port] RTP/AVP 8 101
-      a=rtpmap:8 PCMA/8000
-      a=rtpmap:101 telephone-event/8000
-      a=fmtp:101 0-15
-      a=ptime:20
-      a=sendrecv
+{offer("customer", "[media_ip_type] [media_ip]", "[rtpstream_audio_port]")}
   ]]></send>
   <recv request="ACK">
     <action><log message="answered [$number]"/></action>
@@ -218,40 +184,6 @@ def customers_scenario(timing: Timing, voice: Path) -> str:
 
   ]]></send>
   <recv response="200" next="end"/>{_refusal(Habit.BUSY, "486 Busy Here")}{_refusal(Habit.REJECTS, "603 Decline")}
-  <label id="cancelled"/>
-  <send><![CDATA[
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <send retrans="500"><![CDATA[
-      SIP/2.0 487 Request Terminated
-      [last_Via:]
-      [last_From:]
-      [last_To:];tag=[pid]customer[call_number]
-      [last_Call-ID:]
-      CSeq: [$invite] INVITE
-      Content-Length: 0
-
-  ]]></send>
-  <recv request="ACK" next="end" timeout="4000" ontimeout="end"/>
-  <label id="ok"/>
-  <send><![CDATA[
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
-  <label id="end"/>
-  <nop/>
+{endings("customer")}
 </scenario>
 """

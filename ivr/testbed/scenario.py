@@ -5,6 +5,8 @@ Pure. For ``caller``. What a caller claims to be goes in by SIPp's ``-key`` and 
 
 from __future__ import annotations
 
+from ivr.testbed.sipp import offer
+
 # What the scenario writes to its log, one line each; ``caller`` waits for them.
 ANSWERED = "answered"
 ENDED_BY_THEM = "ended by them"
@@ -41,17 +43,7 @@ def scenario(rtp_port: int, give_up_ms: int, hold_ms: int, headers: bool) -> str
       Content-Type: application/sdp
       Content-Length: [len]
 
-      v=0
-      o=caller 1 1 IN IP[local_ip_type] [local_ip]
-      s=-
-      c=IN IP[local_ip_type] [local_ip]
-      t=0 0
-      m=audio {rtp_port} RTP/AVP 8 101
-      a=rtpmap:8 PCMA/8000
-      a=rtpmap:101 telephone-event/8000
-      a=fmtp:101 0-15
-      a=ptime:20
-      a=sendrecv
+{offer("caller", "[local_ip_type] [local_ip]", str(rtp_port))}
   ]]></send>
   <recv response="100" optional="true" {patience}/>
   <recv response="180" optional="true" {patience}/>

@@ -15,6 +15,7 @@ from pathlib import Path
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
 from ivr.testbed.ports import free_udp_port
+from ivr.testbed.sipp import OK, offer
 
 ADDRESS = "127.0.0.1"
 KEY = "1"
@@ -173,17 +174,7 @@ def scenario(pcap: Path) -> str:
       Content-Type: application/sdp
       Content-Length: [len]
 
-      v=0
-      o=caller 1 1 IN IP[local_ip_type] [local_ip]
-      s=-
-      c=IN IP[media_ip_type] [media_ip]
-      t=0 0
-      m=audio [media_port] RTP/AVP 8 101
-      a=rtpmap:8 PCMA/8000
-      a=rtpmap:101 telephone-event/8000
-      a=fmtp:101 0-15
-      a=ptime:20
-      a=sendrecv
+{offer("caller", "[media_ip_type] [media_ip]", "[media_port]")}
   ]]></send>
   <recv response="100" optional="true"/>
   <recv response="180" optional="true"/>
@@ -199,15 +190,6 @@ def scenario(pcap: Path) -> str:
   <pause milliseconds="{KEY_AFTER_S * 1000:.0f}"/>
   <nop start_rtd="{_KEY_TIMER}"><action><exec play_pcap_audio="{pcap}"/></action></nop>
   <recv request="BYE" rtd="{_KEY_TIMER}" {patience}/>
-  <send><![CDATA[
-      SIP/2.0 200 OK
-      [last_Via:]
-      [last_From:]
-      [last_To:]
-      [last_Call-ID:]
-      [last_CSeq:]
-      Content-Length: 0
-
-  ]]></send>
+{OK}
 </scenario>
 """
