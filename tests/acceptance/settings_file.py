@@ -68,10 +68,11 @@ def settings_toml(setup: Setup, calendar: Path) -> str:
 
 
 def closed_calendar(now: datetime) -> str:
-    """Two calendars that are closed at ``now``: ``later`` opens within a day, ``never`` doesn't."""
-    hour = (now.astimezone(_ZONE) + timedelta(hours=3)).hour
+    """Two calendars that are closed at ``now``: ``later`` opens within a day, ``distant`` in more days than callers are told of."""
+    local = now.astimezone(_ZONE)
+    hour = (local + timedelta(hours=3)).hour
     span = f'[{{from: "{hour:02}:10", to: "{hour:02}:50"}}]'
     return (
         f"later: {{weekdays: {span}, weekends: {span}, public_holidays: {span}}}\n"
-        "never: {weekdays: [], weekends: [], public_holidays: []}\n"
+        f"distant: {{weekdays: [], weekends: [], public_holidays: [], dates: {{{local.date() + timedelta(days=100)}: {span}}}}}\n"
     )

@@ -17,7 +17,9 @@ from ivr.store.sealing import Sealer
 HOTLINE = "4001234567"
 # What the shell would make if anybody ran what callers say they are called.
 TRAP = Path("/tmp/ivrd-acceptance-trap")
-HR = ["greeting", "menu", "hr", "hr_hours", "hr_connect", "hr_queue", "goodbye"]
+HR = ["greeting", "caller", "menu", "hr", "hr_hours", "hr_wait", "hr_connect", "hr_queue", "survey", "goodbye"]
+# Who calls from a number that somebody has called from before is known, even if all he claims to be is wrong.
+KNOWN = {"speaks", "open_case", "last_choice", "hr_again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def whole(house: House, call_id: str) -> Contact | None:
 @pytest.mark.parametrize("case", [*LEGAL, *HOSTILE], ids=str)
 async def test_whatever_a_caller_is_called_he_is_served_and_nothing_happens(case: Case, stage: Stage) -> None:
     call, known = await stage.played(case), case.expect  # fails unless there is exactly one record
-    assert call.nodes == HR
+    assert [node for node in call.nodes if node not in KNOWN] == HR
     assert call.record["outcome"] == "answered"
     assert call.record["line"] == "hr"
     assert call.record["dialled"] == HOTLINE
@@ -124,7 +126,7 @@ async def test_a_broken_from_header_is_refused_or_leaves_one_record(case: Case, 
     result = (await stage.called(case)).result
     if result.answered:
         call = await stage.played(case)
-        assert call.nodes == HR
+        assert [node for node in call.nodes if node not in KNOWN] == HR
     else:
         assert result.failure is not None or result.gave_up
         assert whole(await stage.house(case.house), result.call_id) is None

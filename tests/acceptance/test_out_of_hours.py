@@ -12,11 +12,11 @@ from acceptance.test_hang_up_anywhere import FILED
 
 AUDIBLE = 500.0
 # When we open, and what we offer; a message, after the tone.
-MESSAGE = "e2et4#"
+MESSAGE = "@offer e2@message.speak et4#"
 CLOSED = [
     Case("1-hr", "closed", f"1{MESSAGE}", expect=("hr", "hotline-closed-until-", "closed_until")),
-    Case("2-1-on-campus", "closed", f"2e1{MESSAGE}", expect=("course", "hotline-closed-for-now-", "closed_for_now")),
-    Case("2-2-off-campus", "closed", f"2e2{MESSAGE}", expect=("course", "hotline-closed-for-now-", "closed_for_now")),
+    Case("2-1-on-campus", "closed", f"2@course_menu 1{MESSAGE}", expect=("course", "hotline-closed-for-now-", "closed_for_now")),
+    Case("2-2-off-campus", "closed", f"2@course_menu 2{MESSAGE}", expect=("course", "hotline-closed-for-now-", "closed_for_now")),
     Case("3-product", "closed", f"3{MESSAGE}", expect=("product", "hotline-closed-for-now-", "closed_for_now")),
     Case("0-operator", "closed", f"0{MESSAGE}", expect=(None, "hotline-closed-for-now-", "closed_for_now")),
 ]

@@ -9,17 +9,18 @@ from acceptance.stage import Case, Stage
 from acceptance.test_hang_up_anywhere import CASES as HANG_UPS
 
 # All are busy, and what we offer; a message, after the tone.
-MESSAGE = "e2et4#"
+MESSAGE = "@offer e2@message.speak et4#"
 NOBODY_THERE = [
     Case("product", "unanswered", f"3{MESSAGE}", expect="product"),
     Case("operator", "unanswered", f"0{MESSAGE}", expect="product"),
 ]
 # One phone, which rings; the first caller waits 14 s in the course's queue, which takes one at a time.
-FIRST = Case("first", "unanswered", f"2e1{MESSAGE}", after_s=1.0)
-SECOND = Case("second", "unanswered", f"2e1{MESSAGE}", after_s=8.0)
-# HR's one phone rings for the caller in front, who hangs up after 21 s.
+FIRST = Case("first", "unanswered", f"2@course_menu 1{MESSAGE}", after_s=1.0)
+# He hears that it takes long, and wants to wait all the same.
+SECOND = Case("second", "unanswered", f"2@course_menu 1@long_wait.offer 2{MESSAGE}", after_s=4.0)
+# HR's one phone rings for the caller in front, who hangs up after 30 s in the queue.
 IN_FRONT = next(case for case in HANG_UPS if case.name == "hr_queue")
-BEHIND = Case("behind", "unanswered", "1w9h", after_s=5.0)
+BEHIND = Case("behind", "unanswered", "1@long_wait.offer 2@hr_queue w4h", after_s=9.0)
 
 
 @pytest.mark.parametrize("case", NOBODY_THERE, ids=str)
