@@ -88,7 +88,7 @@ async def test_it_ends_well_and_in_time(drain: Drained) -> None:
 async def test_who_chooses_in_the_grace_is_led_on(drain: Drained) -> None:
     record = drain.record("chooses in the grace")
     nodes = [step["node"] for step in record["path"]]
-    assert nodes[:6] == ["greeting", "menu", "hr", "hr_hours", "hr_connect", "hr_queue"]
+    assert nodes[:8] == ["greeting", "caller", "menu", "hr", "hr_hours", "hr_wait", "hr_connect", "hr_queue"]
     assert record["line"] == "hr"
     assert record["outcome"] == "answered"
     assert drain.called["chooses in the grace"].result.ended_by == "system"
@@ -102,7 +102,7 @@ async def test_who_hangs_up_in_the_grace_has_his_record(drain: Drained) -> None:
 async def test_who_stays_longer_is_handed_to_the_fallback(drain: Drained) -> None:
     record = drain.record("stays in the menu")
     nodes = [step["node"] for step in record["path"]]
-    assert nodes[:3] == ["greeting", "menu", "fallback"]
+    assert nodes[:4] == ["greeting", "caller", "menu", "fallback"]
     assert record["outcome"] == "answered"
     assert await was_heard(drain.called["stays in the menu"].result.heard.samples, drain.house.prompt("fallback-apology"))
 
