@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,6 +20,7 @@ from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
 from ivr.calling_back import CallingBack
+from ivr.disk import disk_trouble
 from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
 from ivr.intake import Intake
@@ -44,8 +43,6 @@ log = structlog.get_logger(__name__)
 
 OLDEST_ASTERISK = 20
 ASTERISK_START_WAIT_S = 15.0
-# Less than this and recordings will soon fail: a start is refused, and /readyz complains.
-LEAST_FREE_BYTES = 50 * 1024 * 1024
 
 
 class StartError(Exception):
@@ -130,7 +127,7 @@ class Daemon:
             probe.unlink()
         except OSError as error:
             raise StartError([f"{paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE"]) from error
-        if sentence := _disk_trouble(paths.root):
+        if sentence := disk_trouble(paths.root):
             raise StartError([sentence])
 
     def _furnish(self) -> Furnishing:
@@ -272,14 +269,15 @@ class Daemon:
             await self._database.probe()
         except StoreError as error:
             degraded.append(str(error))
-        if sentence := _disk_trouble(self._settings.paths.root):
+        if sentence := disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
         degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
         degraded += self._furnishing.troubles
         problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
         if problems:
             degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
-        return Readiness(missing, degraded)
+        versions = {"asterisk": status.asterisk_version, "flows": self._furnishing.flows.in_service.version}
+        return Readiness(missing, degraded, versions)
 
     async def _wait_for_stop(self) -> None:
         await self._stop.wait()
@@ -350,15 +348,6 @@ def _webhooks(settings: Settings, poster: Poster) -> FlowWebhooks:
 
 def _vips(settings: Settings) -> VipList:
     return VipList(settings.customers.vip_file, settings.hotline.country, settings.hotline.area_code)
-
-
-def _disk_trouble(folder: Path) -> str | None:
-    free = shutil.disk_usage(folder).free
-    if free >= LEAST_FREE_BYTES:
-        return None
-    return (
-        f"{folder}: the disk has {free // 1024 // 1024} MiB left, at least {LEAST_FREE_BYTES // 1024 // 1024} are needed: free some space"
-    )
 
 
 def _port_sentence(host: str, port: int, setting: str, error: OSError) -> str:

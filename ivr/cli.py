@@ -74,6 +74,23 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     raise typer.Exit(1 if faults else 0)
 
 
+@app.command(epilog="Example: ivrd doctor --json")
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """The running system, part by part: daemon, AGI, AMI, database, queue_log, settings, clock, disk. Exits 1 when something is bad."""
+    from ivr.doctor import examine
+
+    diagnosis = examine(settings_from(config))
+    if as_json:
+        print_json(diagnosis.as_json())
+    else:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        for finding in diagnosis.findings:
+            table.add_row(finding.state.value, finding.part, finding.sentence)
+        plain_console(soft_wrap=True).print(table)
+        typer.echo(", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
+    raise typer.Exit(0 if diagnosis.ok else 1)
+
+
 @calls.command("list", epilog="Example: ivrd calls list --line complaint --limit 20")
 def calls_list(
     config: ConfigOption = None,

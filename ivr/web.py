@@ -23,6 +23,7 @@ class Readiness:
 
     missing: list[str] = field(default_factory=list)
     degraded: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)  # of what runs: asterisk, flows
 
     @property
     def ready(self) -> bool:
@@ -69,5 +70,5 @@ class WebServer:
     async def _readyz(self, _: web.Request) -> web.Response:
         state = await self._readiness()
         status = "ready" if state.ready else "not ready"
-        body = {"status": status, "missing": state.missing, "degraded": state.degraded}
+        body = {"status": status, "missing": state.missing, "degraded": state.degraded, "versions": state.versions}
         return web.json_response(body, status=200 if state.ready else 503)

@@ -96,16 +96,23 @@ class Database:
 
     def upgrade(self) -> bool:
         """Bring the schema to this version; tells whether it changed. Raises StoreError."""
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        config.attributes["engine"] = self.engine
         try:
-            if self.schema_version() == ScriptDirectory.from_config(config).get_current_head():
+            if self.schema_version() == self.newest_schema():
                 return False
-            command.upgrade(config, "head")
+            command.upgrade(self._migrations(), "head")
         except SQLAlchemyError as error:
             raise StoreError(_sentence(error)) from error
         return True
+
+    def newest_schema(self) -> str | None:
+        """The revision that this program needs."""
+        return ScriptDirectory.from_config(self._migrations()).get_current_head()
+
+    def _migrations(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["engine"] = self.engine
+        return config
 
     def schema_version(self) -> str | None:
         """The revision the database is at; None for an empty one. Raises SQLAlchemyError."""

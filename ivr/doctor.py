@@ -1,0 +1,217 @@
+"""``ivrd doctor``: what works and what doesn't in the running system, part by part, each with what to do about it.
+
+It asks the daemon how it is and looks for itself at what the daemon leans on. It changes nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import json
+import platform
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from ivr.asterisk_plan import asterisk_plan
+from ivr.checking import faults_of, warnings_of
+from ivr.disk import disk_trouble
+from ivr.settings import Settings, SettingsError
+from ivr.store.database import Database, StoreError
+from ivr.store.schema import OutboxRow
+
+ANSWER_TIMEOUT_S = 5.0
+# An AMI banner, and nothing else, is the first that an Asterisk says.
+_BANNER = b"Asterisk Call Manager/"
+_UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
+_TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux
+# Something that waits longer than this to leave the house is a trouble somebody should know of.
+OVERDUE_S = 600.0
+MOST_TOLD = 5  # faults of the settings; the rest are for `ivrd check`
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"  # calls are served, something is worse than it should be
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    state: State
+    sentence: str
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    findings: list[Finding] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.state is not State.BAD for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, "findings": [asdict(finding) for finding in self.findings], "versions": self.versions}
+
+
+def examine(settings: Settings) -> Diagnosis:
+    """Look at every part; takes some seconds where nobody answers. Never raises for what is ill."""
+    diagnosis = Diagnosis(versions={"ivrd": importlib.metadata.version("ivrd"), "python": platform.python_version()})
+    for look in (_daemon, _agi, _ami, _database, _queue_log, _settings, _clock, _disk):
+        part = look.__name__.strip("_").replace("_", " ")
+        found = list(look(settings, diagnosis.versions))
+        diagnosis.findings += [Finding(part, state, sentence) for state, sentence in found]
+    return diagnosis
+
+
+Said = Iterator[tuple[State, str]]
+
+
+def _daemon(settings: Settings, versions: dict[str, str]) -> Said:
+    address = f"http://{settings.console.host}:{settings.shifted(settings.console.port)}/readyz"
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_TIMEOUT_S) as answer:
+            told = json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        told = _json(error.read())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        yield State.BAD, f"nobody answers at {address} ({reason}): start `ivrd run`, with this STATE and PORT_OFFSET"
+        return
+    if not isinstance(told, dict) or "missing" not in told:
+        yield State.BAD, f"what answers at {address} is not ivrd: stop it, or set console.port"
+        return
+    versions.update({name: str(version) for name, version in (told.get("versions") or {}).items()})
+    for sentence in told["missing"]:
+        yield State.BAD, str(sentence)
+    for sentence in told.get("degraded", []):
+        yield State.WARNING, str(sentence)
+    if not told["missing"]:
+        yield State.OK, "it is ready for calls"
+
+
+def _agi(settings: Settings, _: dict[str, str]) -> Said:
+    port = settings.shifted(settings.agi.port)
+    yield _knock("FastAGI", settings.agi.host, port, "is the daemon running?", lambda _: True)
+
+
+def _ami(settings: Settings, _: dict[str, str]) -> Said:
+    host, port = settings.asterisk.host, settings.shifted(settings.ami.port)
+    yield _knock(
+        "Asterisk's manager (AMI)", host, port, "is Asterisk running, with our manager.conf?", lambda said: said.startswith(_BANNER)
+    )
+
+
+def _knock(what: str, host: str, port: int, hint: str, is_it: Callable[[bytes], bool]) -> tuple[State, str]:
+    try:
+        with socket.create_connection((host, port), ANSWER_TIMEOUT_S) as door:
+            door.settimeout(ANSWER_TIMEOUT_S)
+            said = door.recv(64) if what != "FastAGI" else b""  # whom FastAGI listens to speaks first
+    except OSError as error:
+        return State.BAD, f"{what} at {host}:{port} can't be reached: {error}; {hint}"
+    if not is_it(said):
+        return State.BAD, f"what answers at {host}:{port} is not {what}"
+    return State.OK, f"{what} answers at {host}:{port}"
+
+
+def _database(settings: Settings, versions: dict[str, str]) -> Said:
+    if settings.store.url is None and not settings.paths.database.exists():
+        yield State.BAD, f"{settings.paths.database}: there is no database yet; it is made at the first `ivrd run`"
+        return
+    database = Database(settings.store_url)
+    try:
+        at, wanted = database.schema_version(), database.newest_schema()
+        versions["schema"] = at or "none"
+        if at != wanted:
+            yield State.BAD, f"the schema is at {at}, this ivrd needs {wanted}: run `ivrd db upgrade`, or restart the daemon"
+            return
+        waiting, oldest = database.read_now(_not_out_yet)
+    except (StoreError, SQLAlchemyError) as error:
+        yield State.BAD, f"the database can't be read: {error}"
+        return
+    finally:
+        database.close()
+    yield State.OK, f"the database answers, schema {at}"
+    late_s = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    if late_s > OVERDUE_S:
+        yield (
+            State.WARNING,
+            f"{waiting} messages wait to leave the house, the oldest for {late_s / 60:.0f} min: see the CRM and the channels",
+        )
+
+
+def _not_out_yet(session: Session) -> tuple[int, datetime | None]:
+    counted = select(func.count(), func.min(OutboxRow.created_at)).where(OutboxRow.state == "pending")
+    waiting, oldest = session.execute(counted).one()
+    return int(waiting), oldest.replace(tzinfo=UTC) if oldest and oldest.tzinfo is None else oldest
+
+
+def _queue_log(settings: Settings, _: dict[str, str]) -> Said:
+    try:
+        log = asterisk_plan(settings).state / "log" / "queue_log"
+        with log.open("rb") as file:
+            file.read(1)
+    except SettingsError as error:
+        yield State.BAD, "; ".join(error.problems)
+    except FileNotFoundError:
+        yield State.WARNING, f"{log}: there is none, so how talks end while the daemon is down can't be told; is Asterisk elsewhere?"
+    except OSError as error:
+        yield State.WARNING, f"{log} can't be read: {error.strerror}; give the daemon's user the right to read it"
+    else:
+        yield State.OK, f"{log} can be read"
+
+
+def _settings(settings: Settings, _: dict[str, str]) -> Said:
+    """Flows, prompts, calendar, the Asterisk configuration, addresses and secrets of the CRM and the alert channels."""
+    faults = faults_of(settings)
+    for fault in faults[:MOST_TOLD]:
+        yield State.BAD, fault
+    if len(faults) > MOST_TOLD:
+        yield State.BAD, f"and {len(faults) - MOST_TOLD} more: `ivrd check` tells them all"
+    for warning in warnings_of(settings):
+        yield State.WARNING, warning
+    if not faults:
+        yield State.OK, "flows, prompts, calendar, the Asterisk configuration, CRM and alert channels are fit"
+
+
+def _clock(_: Settings, __: dict[str, str]) -> Said:
+    """Whether the kernel's clock is steered by anybody (adjtimex(2) with no modes asks and changes nothing)."""
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    except (OSError, AttributeError):
+        return
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if state == _UNSYNCHRONISED:
+        yield (
+            State.WARNING,
+            f"the clock says {now}, and nobody keeps it right: install chrony, or the figures drift from the telephone bill",
+        )
+    elif state >= 0:
+        yield State.OK, f"the clock is kept right and says {now}"
+
+
+def _disk(settings: Settings, _: dict[str, str]) -> Said:
+    try:
+        trouble = disk_trouble(settings.paths.root)
+    except OSError as error:
+        yield State.BAD, f"{settings.paths.root}: the state folder can't be looked at: {error.strerror}; set STATE to where ivrd runs"
+        return
+    yield (State.BAD, trouble) if trouble else (State.OK, f"{settings.paths.root}: the disk has room")
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
