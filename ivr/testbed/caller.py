@@ -21,7 +21,7 @@ from urllib.parse import quote
 from ivr.testbed import scenario, voice
 from ivr.testbed.children import Child, last_lines
 from ivr.testbed.errors import TestbedError
-from ivr.testbed.keys import Listen, parse_keys
+from ivr.testbed.keys import Keys, Listen, parse_keys
 from ivr.testbed.ports import free_udp_port, sipp_ports
 from ivr.testbed.rtp import Heard, RtpStream
 from ivr.testbed.whereabouts import Whereabouts
@@ -43,13 +43,13 @@ _MEDIA = re.compile(rf"^{scenario.ANSWERED} (?P<port>[0-9]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class CallScript:
-    """A call to make. Durations are seconds; ``keys`` is the line ``keys.parse_keys`` reads.
+    """A call to make. Durations are seconds; ``keys`` is the line ``keys.parse_keys`` reads, or what came of reading.
 
     ``caller`` and ``caller_name`` are quoted as RFC 3261 wants; ``from_header`` is sent as it stands, however hostile
     (without the tag). After the last key the caller waits ``wait_s`` for the other side to hang up, then hangs up.
     """
 
-    keys: str = ""
+    keys: str | Keys = ""
     caller: str = "13800138000"
     caller_name: str | None = None
     number: str = "4001234567"
@@ -85,7 +85,7 @@ async def place_call(
     SIPp's own logs stay in ``folder`` when one is given. Raises KeysError for keys nobody can read, and TestbedError
     when SIPp can't be run or the call doesn't end by the script's own time.
     """
-    keys = parse_keys(script.keys)
+    keys = parse_keys(script.keys) if isinstance(script.keys, str) else script.keys
     speech = voice.from_wav(script.speech) if script.speech else voice.made_up_voice(4.0, _VOICE_PITCH_HZ)
     wait_s = 0.0 if keys.hangs_up else script.wait_s
     hold_s = script.before_keys_s + keys.seconds + wait_s + _LATE_S
@@ -95,7 +95,7 @@ async def place_call(
     with contextlib.ExitStack() as closing:
         place = folder or Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ivrd-call-")))
         place.mkdir(parents=True, exist_ok=True)
-        stream = await RtpStream.open(_ADDRESS, speech, lambda: whereabouts.node(call_id) if whereabouts else None)
+        stream = await RtpStream.open(_ADDRESS, speech, lambda: whereabouts.path(call_id) if whereabouts else ())
         closing.callback(stream.close)
         began, answered, ended = now(), None, 0.0
         speaking: list[asyncio.Task[None]] = []

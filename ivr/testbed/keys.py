@@ -6,6 +6,7 @@ Pure. For ``caller`` and ``call``; ``ivrd flow simulate --keys`` reads ``p`` and
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DIGIT_APART_S = 0.25  # from one key of a group to the next: a quick human finger
@@ -59,10 +60,18 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Silence from the caller until the flow has come to this node, named as in a record's path."""
+    """Silence from the caller until the flow is at this node, named as in a record's path; or, where ``visit`` is given, until it has
+    come there for so many times, be it past it by now."""
 
     node: str
     seconds: float = LONGEST_WAY_S  # at most
+    visit: int | None = None
+
+    def reached(self, path: Sequence[str]) -> bool:
+        """``path``: the nodes of the call so far."""
+        if self.visit is None:
+            return bool(path) and path[-1] == self.node
+        return path.count(self.node) >= self.visit
 
 
 Step = Press | Listen | HearOut | Talk | Reach

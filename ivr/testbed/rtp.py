@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -57,7 +57,7 @@ class RtpStream(asyncio.DatagramProtocol):
     """Sends what the steps say to the far end's port, 50 packets a second, and keeps what comes back."""
 
     speech: bytes
-    where: Callable[[], str | None] = lambda: None  # the node the call is at, for ``Reach``
+    where: Callable[[], Sequence[str]] = tuple  # the nodes the call has come to, for ``Reach``
     _transport: asyncio.DatagramTransport | None = None
     _began: float | None = None
     _frames: list[tuple[int, bytes]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class RtpStream(asyncio.DatagramProtocol):
     finished: asyncio.Event = field(default_factory=asyncio.Event)  # all steps have been carried out
 
     @classmethod
-    async def open(cls, address: str, speech: bytes, where: Callable[[], str | None] = lambda: None) -> RtpStream:
+    async def open(cls, address: str, speech: bytes, where: Callable[[], Sequence[str]] = tuple) -> RtpStream:
         """A stream on a free port of ``address``; ``speech`` is A-law, said over and over while talking."""
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_datagram_endpoint(lambda: cls(speech, where), local_addr=(address, 0))
@@ -141,7 +141,7 @@ class RtpStream(asyncio.DatagramProtocol):
                 continue
             began = self._now()
             while self._now() < began + step.seconds:  # by the clock: a busy machine misses beats
-                if isinstance(step, Reach) and self.where() == step.node:
+                if isinstance(step, Reach) and step.reached(self.where()):
                     break
                 yield [self._speech()] if isinstance(step, Talk) else [self._silence()]
                 if isinstance(step, HearOut) and began < self._loud_at < self._now() - SILENT_AFTER_S:

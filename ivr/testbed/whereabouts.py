@@ -5,6 +5,7 @@ For the callers of acceptance tests and of ``call``. Reads the SQLite database o
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -14,25 +15,25 @@ _FRESH_S = 0.15  # one look at the database serves all callers for so long
 
 
 class Whereabouts:
-    """``node(call_id)`` may be asked at every beat of every caller."""
+    """``path(call_id)`` may be asked at every beat of every caller."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
         self._looked_at = 0.0
-        self._nodes: dict[str, str] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
 
-    def node(self, call_id: str) -> str | None:
-        """The last node of the running call with this SIP Call-ID; None before it has one, and after its end."""
+    def path(self, call_id: str) -> tuple[str, ...]:
+        """The nodes that the running call with this SIP Call-ID has come to; none before the first, and after its end."""
         now = time.monotonic()
         if now - self._looked_at > _FRESH_S:
-            self._nodes = self._look()
+            self._paths = self._look()
             self._looked_at = time.monotonic()
-        return self._nodes.get(call_id)
+        return self._paths.get(call_id, ())
 
-    def _look(self) -> dict[str, str]:
-        query = "SELECT sip_call_id, json_extract(path, '$[#-1].node') FROM contacts WHERE ended_at IS NULL"
+    def _look(self) -> dict[str, tuple[str, ...]]:
+        query = "SELECT sip_call_id, path FROM contacts WHERE ended_at IS NULL"
         try:
             with closing(sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=0.05)) as reading:
-                return {call_id: str(node) for call_id, node in reading.execute(query) if node}
+                return {call_id: tuple(str(step["node"]) for step in json.loads(path)) for call_id, path in reading.execute(query)}
         except sqlite3.Error:  # not there yet, or being remade: asked again in a moment
-            return self._nodes
+            return self._paths

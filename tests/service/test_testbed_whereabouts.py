@@ -18,21 +18,21 @@ from ivr.testbed.whereabouts import Whereabouts
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
-def test_a_running_call_is_at_the_last_node_of_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_call_has_come_along_the_nodes_of_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whereabouts, "_FRESH_S", 0.0)
     found = Whereabouts(tmp_path / "ivrd.db")
-    assert found.node("a@b") is None, "there is no database yet"
+    assert found.path("a@b") == (), "there is no database yet"
     database = Database(f"sqlite:///{tmp_path / 'ivrd.db'}")
     database.upgrade()
     sealer = Sealer("a secret of this test")
     contact = Contact(id="1.0", started_at=NOW, sip_call_id="a@b")
     save = partial(contacts.save, sealer=sealer, contacts=[contact])
     database.write_now(save)
-    assert found.node("a@b") is None, "it has no node yet"
+    assert found.path("a@b") == (), "it has no node yet"
     contact.path += [PathStep("greeting", NOW), PathStep("message.speak", NOW)]
     database.write_now(save)
-    assert (found.node("a@b"), found.node("c@d")) == ("message.speak", None)
+    assert (found.path("a@b"), found.path("c@d")) == (("greeting", "message.speak"), ())
     contact.ended_at = NOW
     database.write_now(save)
-    assert found.node("a@b") is None, "it is over"
+    assert found.path("a@b") == (), "it is over"
     database.close()

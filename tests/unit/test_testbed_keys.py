@@ -70,3 +70,19 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     except KeysError as error:
         said = str(error)
     assert re.search(r"^[0-9.]+ s$|column [0-9]+: ", said)
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "reached"),
+    [
+        (Reach("menu"), (), False),
+        (Reach("menu"), ("greeting", "menu"), True),
+        (Reach("menu"), ("greeting", "menu", "hr"), False),
+        (Reach("menu", visit=1), ("greeting", "menu", "hr"), True),
+        (Reach("menu", visit=2), ("greeting", "menu", "hr"), False),
+        (Reach("menu", visit=2), ("menu", "menu"), True),
+    ],
+)
+def test_a_place_is_reached(step: Reach, path: tuple[str, ...], reached: bool) -> None:
+    """Without a visit only while the call is there, with one once it has been."""
+    assert step.reached(path) is reached
