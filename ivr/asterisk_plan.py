@@ -20,8 +20,6 @@ from ivr.settings import Agent, Settings, SettingsError, Telephone
 # Names of the secrets in STATE/secrets/ that Asterisk and the daemon share.
 AMI_SECRET = "ami"  # noqa: S105 - a file name
 AGI_SECRET = "agi"  # noqa: S105 - a file name
-# Where a caller goes when nothing else works: the 客服中心, whose people take any call (R5, R63).
-LAST_RESORT_LINE = "complaint"
 _ON_THIS_MACHINE = re.compile(r"(?:^|@)(?P<host>127\.0\.0\.1|localhost):(?P<port>[0-9]{1,5})$")
 
 
@@ -136,10 +134,11 @@ def link_data(plan: AsteriskPlan, installation: AsteriskInstallation, prompts: P
 
 
 def last_resort_queue(settings: Settings) -> str:
-    """Where a call goes that belongs to no line. Raises SettingsError when there is no queue at all."""
+    """Where a call goes that belongs to no line, or when nothing else works (R5, R63): to the queue of ``hotline.last_resort_line``, and
+    if that is no line to the first. Raises SettingsError when there is no queue at all."""
     if not settings.queues:
         raise SettingsError(["there is no [queues.…] in the settings: a hotline needs at least one"])
-    line = settings.lines.get(LAST_RESORT_LINE)
+    line = settings.lines.get(settings.hotline.last_resort_line)
     return line.queue if line else next(iter(settings.queues))
 
 

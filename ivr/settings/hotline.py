@@ -20,6 +20,7 @@ class Hotline(Section):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "CN"
     area_code: Annotated[str, Field(pattern=r"^0[0-9]{2,3}$")] | None = None
     longest_call_s: Annotated[int, Field(ge=60, le=14400)] = 3600
+    last_resort_line: Name = "complaint"
 
     @model_validator(mode="after")
     def _known_zone(self) -> Hotline:

@@ -113,3 +113,8 @@ def test_the_demo_is_the_shipped_hotline_with_agents() -> None:
         assert len(queue["members"]) == 2, name
         assert {**queue, "members": ()} == shipped["queues"][name]
     assert "always_open" in tomllib.loads(DEMO.read_text())
+
+
+def test_another_line_can_be_the_last_resort(tmp_path: Path) -> None:
+    environment = {"STATE": str(tmp_path), "IVRD_HOTLINE__LAST_RESORT_LINE": "hr"}
+    assert asterisk_plan(load(SHIPPED_CONFIG, environment), HERE).fallback_queue == "hr"
