@@ -1,4 +1,4 @@
-"""What ``make bench`` does: serves the same menu in four ways by one Asterisk, and tells what each costs and bears.
+"""What ``make bench`` does: serves the same menu in four ways by one Asterisk, and tells what each costs and bears; then the engine alone.
 
 Nobody imports it.
 """
@@ -20,6 +20,8 @@ import uvloop
 from rich.console import Console
 
 from ivr.settings import SettingsError
+from ivr.testbed.bench.engine import EngineReport
+from ivr.testbed.bench.engine import measure as measure_engine
 from ivr.testbed.bench.figures import ramp_rates
 from ivr.testbed.bench.measuring import Measurement, Pace
 from ivr.testbed.bench.report import Machine, Report
@@ -37,6 +39,8 @@ FULL = Pace(
 QUICK = Pace(rounds=1, rate=10, seconds=3, warm_up_s=0.5, idle_s=0.5, ramp=(10, 20), step_s=2, ramp_deadline_s=15)  # under one
 # Ramped up are the yardstick and the product.
 RAMPED = ("dialplan", "ivrd")
+ENGINE_ROUNDS, ENGINE_S = 5, 1.0
+NO_ASTERISK = "none"
 
 
 def main() -> int:
@@ -44,6 +48,11 @@ def main() -> int:
     options = option_parser().parse_args()
     environment = dict(os.environ)
     pace = chosen_pace(options, environment)
+    # First, while nothing of ours runs beside it.
+    engine = _measure_engine(environment)
+    if options.engine:
+        _print(engine, as_json=options.json)
+        return 0
     folder = Path(tempfile.mkdtemp(prefix="ivrd-bench-"))
     kept = True  # until all went well
     try:
@@ -63,22 +72,41 @@ def main() -> int:
             print(f"bench: logs and SIPp's files are in {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    if options.json:
-        print(json.dumps(report.as_json(), indent=2))
-    else:
-        # Into a file or a pipe: as wide as the tables are.
-        Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(report.as_tables())
+    _print(engine, report, as_json=options.json)
     return 1 if report.void else 0
+
+
+def _measure_engine(environment: Mapping[str, str]) -> EngineReport:
+    _tell("the flow engine, without Asterisk")
+    rounds, seconds = (1, 0.1) if _quick(environment) else (ENGINE_ROUNDS, ENGINE_S)
+    return measure_engine(Machine.here(NO_ASTERISK, NO_ASTERISK), rounds=rounds, seconds=seconds)
+
+
+def _print(engine: EngineReport, report: Report | None = None, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({**(report.as_json() if report else {}), "engine": engine.as_json()}, indent=2))
+        return
+    # Into a file or a pipe: as wide as the tables are.
+    console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+    if report:
+        console.print(report.as_tables(), "")
+    console.print(engine.as_tables())
+
+
+def _quick(environment: Mapping[str, str]) -> bool:
+    return environment.get("BENCH_QUICK", "0") not in {"", "0"}
 
 
 def option_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="The same menu in pure dialplan, by a panoramisk FastAGI server, by ivrd's AGI server alone and by ivrd: CPU per "
-        "call side by side, and new calls a second until the first failure. Everything it starts is its own, on loopback. "
+        "call side by side, and new calls a second until the first failure; and what the flow engine costs beside a hand-written "
+        "coroutine. Everything it starts is its own, on loopback. "
         "BENCH_QUICK=1 in the environment takes one minute instead of ten. Example: BENCH_QUICK=1 make bench",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout instead of tables")
+    parser.add_argument("--engine", action="store_true", help="the flow engine's figures alone, without Asterisk: half a minute")
     parser.add_argument("--rounds", type=_positive(int), help=f"how often each way is measured (default {FULL.rounds})")
     parser.add_argument("--rate", type=_positive(float), help=f"new calls a second (default {FULL.rate:g})")
     parser.add_argument("--seconds", type=_positive(float), help=f"for how long, each time (default {FULL.seconds:g})")
@@ -102,7 +130,7 @@ def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
 
 
 def chosen_pace(options: argparse.Namespace, environment: Mapping[str, str]) -> Pace:
-    pace = QUICK if environment.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
+    pace = QUICK if _quick(environment) else FULL
     chosen = {name: value for name in ("rounds", "rate", "seconds") if (value := getattr(options, name)) is not None}
     if options.up_to:
         chosen["ramp"] = tuple(ramp_rates(min(FIRST_RATE, options.up_to), FACTOR, options.up_to))

@@ -91,8 +91,8 @@ class Report:
         found = {summary.way: summary for summary in summaries(self.readings)}
         for key, title in self.titles.items():
             if summary := found.get(key):
-                server = _spread(summary.server_ms) if summary.server_ms.high else "-"
-                table.add_row(title, _spread(summary.asterisk_ms), server, _spread(summary.total_ms), _spread(summary.ratio, 2))
+                server = spread_of(summary.server_ms) if summary.server_ms.high else "-"
+                table.add_row(title, spread_of(summary.asterisk_ms), server, spread_of(summary.total_ms), spread_of(summary.ratio, 2))
             else:
                 table.add_row(title, "void")
         return table
@@ -100,7 +100,7 @@ class Report:
     def _waiting(self) -> Table:
         table = _table("Milliseconds a caller waits", "answer p50/p95", "key to end p50/p95", f"later than {self._yardstick}")
         for summary in summaries(self.readings):
-            later = "-" if summary.way == next(iter(self.titles)) else _spread(summary.key_later_ms)
+            later = "-" if summary.way == next(iter(self.titles)) else spread_of(summary.key_later_ms)
             table.add_row(self.titles[summary.way], _pair(summary.answer_ms), _pair(summary.key_ms), later)
         return table
 
@@ -165,7 +165,7 @@ def _table(title: str, *headings: str) -> Table:
     return table
 
 
-def _spread(spread: Spread, digits: int = 1) -> str:
+def spread_of(spread: Spread, digits: int = 1) -> str:
     return f"{spread.middle:.{digits}f} ({spread.low:.{digits}f}-{spread.high:.{digits}f})"
 
 
