@@ -16,6 +16,7 @@ from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
 from callflows.flow import NODE_FAULTS
+from ivr import sole_daemon
 from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
@@ -30,6 +31,7 @@ from ivr.posting import Poster
 from ivr.promises import Promises, Terms, allow_list
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
+from ivr.sole_daemon import AnotherDaemonError
 from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
@@ -125,6 +127,9 @@ class Daemon:
             probe = paths.root / ".writable"
             probe.write_bytes(b"x")
             probe.unlink()
+            self._lock = sole_daemon.hold(paths.root)
+        except AnotherDaemonError as error:
+            raise StartError([str(error)]) from error
         except OSError as error:
             raise StartError([f"{paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE"]) from error
         if sentence := disk_trouble(paths.root):
@@ -314,6 +319,7 @@ class Daemon:
         except StoreError as error:
             log.error("the last service records could not be written", reason=str(error))
         await asyncio.to_thread(self._database.close)
+        self._lock.close()
         log.info("stopped")
 
 

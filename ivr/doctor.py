@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from ivr.asterisk_plan import asterisk_plan
 from ivr.checking import faults_of, warnings_of
 from ivr.disk import disk_trouble
+from ivr.outbox import OPEN_STATES
 from ivr.settings import Settings, SettingsError
 from ivr.store.database import Database, StoreError
 from ivr.store.schema import OutboxRow
@@ -152,7 +153,7 @@ def _database(settings: Settings, versions: dict[str, str]) -> Said:
 
 
 def _not_out_yet(session: Session) -> tuple[int, datetime | None]:
-    counted = select(func.count(), func.min(OutboxRow.created_at)).where(OutboxRow.state == "pending")
+    counted = select(func.count(), func.min(OutboxRow.created_at)).where(OutboxRow.state.in_(OPEN_STATES))
     waiting, oldest = session.execute(counted).one()
     return int(waiting), oldest.replace(tzinfo=UTC) if oldest and oldest.tzinfo is None else oldest
 

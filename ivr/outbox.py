@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ivr.delivery import Carried, Carrier, Delivered, Delivery, Disabled, NotYet, Parcel, Rejected, RetryLater, Unknown
@@ -32,6 +32,10 @@ FIRST_RETRY_S = 5.0
 # A receiver that is down is waited for, and nothing overtakes. After so many failures (over an hour) of one row, later ones are tried
 # behind it: it may be this row alone that the receiver chokes on.
 STUBBORN_AFTER = 12
+# What was delivered is remembered for so long, for whoever asks whether it was; then it is deleted, some at a time.
+KEPT = timedelta(days=30)
+FORGET_EVERY_S = 3600.0
+FORGET_AT_ONCE = 500  # below SQLite's limit of variables, and no write that others wait for
 
 
 def retry_delay_s(attempts: int, longest_s: float) -> float:
@@ -80,6 +84,23 @@ class Outbox:
         async with asyncio.TaskGroup() as group:
             for channel in self._carriers:
                 group.create_task(self._work(channel), name=f"outbox-{channel}")
+            group.create_task(self._forget(), name="outbox-forget")
+
+    async def _forget(self) -> None:
+        while True:
+            try:
+                await self.forget_old()
+            except StoreError as error:
+                log.warning("old deliveries are not forgotten yet", reason=str(error))
+            await asyncio.sleep(FORGET_EVERY_S)
+
+    async def forget_old(self) -> int:
+        """Delete what was delivered or given up long ago; tells how many. What was rejected stays for somebody to look at. StoreError."""
+        before = self._clock() - KEPT
+        forgotten = await self._database.write(partial(_delete_old, before=before))
+        if forgotten:
+            log.info("old deliveries are forgotten", rows=forgotten)
+        return forgotten
 
     async def _work(self, channel: str) -> None:
         wake = self._wakes[channel]
@@ -216,6 +237,13 @@ class Outbox:
         row.state, row.last_error = state, reason
         row.next_attempt_at = self._clock() + timedelta(seconds=delay_s)
         log.warning("not delivered", channel=row.channel, topic=row.topic, subject=row.subject, reason=reason, retry_in_s=delay_s)
+
+
+def _delete_old(session: Session, before: datetime) -> int:
+    old = select(OutboxRow.id).where(OutboxRow.state.in_((DONE, EXPIRED)), OutboxRow.created_at < before).limit(FORGET_AT_ONCE)
+    ids = list(session.scalars(old))
+    session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+    return len(ids)
 
 
 def _count_rejected(session: Session, channel: str) -> int:

@@ -48,7 +48,8 @@ def filled(runner: CliRunner, tmp_path: Path) -> CliRunner:
     sealer = Sealer(paths.secret("data_key"))
     contact = Contact(
         "7.1", NOW, call="7.1", caller="+8613800138000", caller_name="=cmd()", line="complaint", ended_at=NOW, complaint="C2026112100001",
-        complaint_complete=True, sip_call_id="abc@host", path=[PathStep("greeting", NOW), PathStep("menu", NOW, "4 #"), PathStep("again", NOW, "#")],
+        complaint_complete=True, sip_call_id="abc@host",
+        path=[PathStep("greeting", NOW), PathStep("menu", NOW, "4 #"), PathStep("again", NOW, "#")],
     )  # fmt: skip
     store.write_now(partial(contacts.save, sealer=sealer, contacts=[contact]))
     new = NewComplaint("k", "7.1", "complaint", "1234", contact.caller, "", contact.caller, "2026/11/21/x", 6.0, False)

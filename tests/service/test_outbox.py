@@ -16,7 +16,7 @@ from support.house import new_database
 from support.outgoing import NOW, Clock, ScriptedCarrier, put, rows, run_for, until
 
 from ivr.delivery import Delivered, Delivery, Disabled, NotYet, Rejected, RetryLater, Unknown
-from ivr.outbox import STUBBORN_AFTER, Outbox, retry_delay_s
+from ivr.outbox import KEPT, STUBBORN_AFTER, Outbox, retry_delay_s
 from ivr.store.database import Database, StoreError
 
 
@@ -44,6 +44,17 @@ async def test_it_retries_until_delivered_and_no_longer(database: Database, cloc
     await run_for(outbox, clock, 3600)
     assert [parcel.attempts for parcel in carrier.seen] == [0, 1, 2]
     assert (rows(database), carrier.settled_keys, outbox.troubles) == ([("a", "done", 3)], ["a"], [])
+
+
+async def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(database: Database, clock: Clock) -> None:
+    for key in ("delivered", "rejected", "late"):
+        put(database, key)
+    outbox = Outbox(database, [ScriptedCarrier(Delivered(), Rejected("no"), *[RetryLater("down")] * 99)], clock)
+    await run_for(outbox, clock, 60)
+    assert await outbox.forget_old() == 0, "a month is kept"
+    clock.now += KEPT + timedelta(minutes=1)
+    assert await outbox.forget_old() == 1
+    assert {key for key, *_ in rows(database)} == {"rejected", "late"}
 
 
 async def test_nothing_overtakes_what_cant_be_delivered_now(database: Database, clock: Clock) -> None:
