@@ -95,6 +95,8 @@ def _console_settings(settings: Settings) -> ConsoleSettings:
         lines={name: {"zh": line.name.zh, "en": line.name.en} for name, line in settings.lines.items()},
         https=settings.console.https,
         session_h=settings.console.session_h,
+        metrics_from_anywhere=settings.console.metrics_from_anywhere,
+        most_streams=settings.console.most_streams,
         service_s=settings.targets.service_s,
         service_level_target=settings.targets.service_level,
         loss_target=settings.targets.loss_rate,

@@ -21,6 +21,8 @@ class Console(Section):
     port: Port = 8400
     session_h: Annotated[float, Field(gt=0, le=168)] = 12.0
     https: bool = False  # behind a proxy that speaks TLS: cookies are then sent over it alone
+    metrics_from_anywhere: bool = False
+    most_streams: Annotated[int, Field(ge=1, le=1000)] = 64
 
 
 class Store(Section):
