@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from callflows import caller_steps as simulated
 from ivr.testbed.keys import DIGIT_APART_S, HearOut, Keys, Listen, Press, Reach, Step, Talk
 
-IN_QUEUE_S = 2.0  # from the last node of the flow to Asterisk's queue, and a moment in it
+IN_QUEUE_S = 1.5  # from the last node of the flow to Asterisk's queue, and a moment in it
 
 
 def as_keys(steps: Sequence[simulated.Step], *, instead: Mapping[str, str] | None = None) -> Keys:

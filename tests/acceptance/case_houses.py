@@ -1,5 +1,6 @@
-"""Into which real house a case of a flow's tests belongs, and how that house comes to be as the case says. For ``test_flow_cases_for_real``.
+"""Into which real house a case of a flow's tests belongs, and how that house comes to be as the case says.
 
+For ``test_flow_cases_for_real``.
 A house's clock can't be set, so a case's time of day counts only by whether the line is open then.
 """
 
