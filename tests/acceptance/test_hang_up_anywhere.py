@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from acceptance.stage import Case, Stage
+from acceptance.test_known_callers import PLACES as PLACES_OF_THE_KNOWN
+from acceptance.test_long_waits import PLACES as PLACES_OF_THE_WAITING
 from ivr.assembly import flow_book
 from ivr.settings import load as load_settings
 
@@ -27,7 +29,7 @@ THEN_WHAT = f"{FILED}e"
 BEFORE_ANY_QUEUE = "abandoned_ivr"
 RINGING = "abandoned_ring"
 REFUSED, OUT_OF_HOURS, MESSAGE_LEFT, FILED_HIMSELF = "rejected_capacity", "after_hours", "voicemail", "self_served"
-PROMISED = "callback_accepted"
+PROMISED, SERVED = "callback_accepted", "answered"
 
 
 def case(node: str, house: str, keys: str, outcome: str, after_s: float = 0.0, **script: Any) -> Case:
@@ -36,50 +38,55 @@ def case(node: str, house: str, keys: str, outcome: str, after_s: float = 0.0, *
 
 CASES = [
     case("greeting", "open", "", BEFORE_ANY_QUEUE, before_keys_s=1.5),
-    case("menu", "open", "w5", BEFORE_ANY_QUEUE),
-    case("hr_connect", "open", "1w2", BEFORE_ANY_QUEUE),
-    case("course_menu", "open", "2e", BEFORE_ANY_QUEUE),
-    case("course_on_campus_connect", "open", "2e1w2", BEFORE_ANY_QUEUE),
-    case("course_off_campus_connect", "open", "2e2w2", BEFORE_ANY_QUEUE),
-    case("product_connect", "open", "3w2", BEFORE_ANY_QUEUE),
-    case("operator_connect", "open", "0w2", BEFORE_ANY_QUEUE),
-    # The prompt takes 4 s, and the phones of these two ring 4 s before they are picked up.
-    case("product_queue", "open", "3w6", RINGING),
-    case("operator_queue", "open", "0w6", RINGING),
+    case("menu", "open", "@menu w1", BEFORE_ANY_QUEUE),
+    case("hr_connect", "open", "1@hr_connect w1", BEFORE_ANY_QUEUE),
+    case("course_menu", "open", "2@course_menu e", BEFORE_ANY_QUEUE),
+    case("course_on_campus_connect", "open", "2@course_menu 1@course_on_campus_connect w1", BEFORE_ANY_QUEUE),
+    case("course_off_campus_connect", "open", "2@course_menu 2@course_off_campus_connect w1", BEFORE_ANY_QUEUE),
+    case("product_connect", "open", "3@product_connect w1", BEFORE_ANY_QUEUE),
+    case("operator_connect", "open", "0@operator_connect w1", BEFORE_ANY_QUEUE),
+    # The phones of these two ring 4 s before they are picked up.
+    case("product_queue", "open", "3@product_queue w1.5", RINGING),
+    case("operator_queue", "open", "0@operator_queue w1.5", RINGING),
     # One phone that nobody picks up; later the course's queue is empty again, see test_queues.
-    case("hr_queue", "unanswered", "1w20", RINGING, after_s=0.1),
-    case("course_queue", "unanswered", "2e1w7", RINGING, after_s=45.0),
-    case("complaint_intake.apology", "open", "4w3", BEFORE_ANY_QUEUE),
+    case("hr_queue", "unanswered", "1@hr_queue w30", RINGING, after_s=0.1),
+    case("course_queue", "unanswered", "2@course_menu 1@course_queue w2", RINGING, after_s=50.0),
+    # The agent has hung up.
+    case("survey", "open", "1@survey w2", SERVED),
+    case("thanks", "open", "1@survey 5@thanks w1", SERVED),
+    case("complaint_intake.apology", "open", "4@complaint_intake.apology w1", BEFORE_ANY_QUEUE),
     case("complaint_intake.serial", "open", "4e", BEFORE_ANY_QUEUE),
     case("complaint_intake.serial_check", "open", "4e1234#e", BEFORE_ANY_QUEUE),
     case("complaint_intake.number_check", "open", f"{NUMBER}e", BEFORE_ANY_QUEUE),
     case("complaint_intake.number_other", "open", f"{NUMBER}e2e", BEFORE_ANY_QUEUE),
-    case("complaint_intake.what_happened", "open", f"{RECORDING}w4", BEFORE_ANY_QUEUE),
+    case("complaint_intake.what_happened", "open", f"{RECORDING}@complaint_intake.what_happened w2", BEFORE_ANY_QUEUE),
     # Five seconds of silence after the tone are no recording; asked again for 8 s.
-    case("complaint_intake.what_happened_again", "open", f"{RECORDING}ew7", BEFORE_ANY_QUEUE),
+    case("complaint_intake.what_happened_again", "open", f"{RECORDING}@complaint_intake.what_happened_again w4", BEFORE_ANY_QUEUE),
     case("complaint_intake.review", "open", f"{REVIEW}e", BEFORE_ANY_QUEUE),
-    case("complaint_intake.listen", "open", f"{REVIEW}e1w2", BEFORE_ANY_QUEUE),
-    case("complaint_intake.tell_number", "open", f"{FILED}w6", FILED_HIMSELF),
+    case("complaint_intake.listen", "open", f"{REVIEW}e1@complaint_intake.listen w1", BEFORE_ANY_QUEUE),
+    case("complaint_intake.tell_number", "open", f"{FILED}@complaint_intake.tell_number w3", FILED_HIMSELF),
     case("complaint_intake.then_what", "open", THEN_WHAT, FILED_HIMSELF),
-    case("complaint_goodbye", "open", f"{THEN_WHAT}2w2", FILED_HIMSELF),
-    case("complaint_connect", "open", f"{THEN_WHAT}1w2", FILED_HIMSELF),
-    case("complaint_queue", "open", f"{THEN_WHAT}1w6.5", FILED_HIMSELF),
-    case("closed_until", "closed", "1w2", OUT_OF_HOURS),
-    case("closed_for_now", "closed", "3w1", OUT_OF_HOURS),
-    case("offer", "closed", "3e", OUT_OF_HOURS),
-    case("callback_promised", "closed", "3e1w2", PROMISED),
-    case("callback_refused", "closed", "3e1w2", OUT_OF_HOURS, from_header="<sip:anonymous@anonymous.invalid>"),
-    # No phone can be reached: 4 s to the queue, then 3 s.
-    case("all_busy", "unanswered", "3w5", REFUSED),
+    case("complaint_goodbye", "open", f"{THEN_WHAT}2@complaint_goodbye w1", FILED_HIMSELF),
+    case("complaint_connect", "open", f"{THEN_WHAT}1@complaint_connect w1", FILED_HIMSELF),
+    case("complaint_queue", "open", f"{THEN_WHAT}1@complaint_queue w1.5", FILED_HIMSELF),
+    case("closed_until", "closed", "1@closed_until w1", OUT_OF_HOURS),
+    case("closed_for_now", "closed", "3@closed_for_now w0.2", OUT_OF_HOURS),
+    case("offer", "closed", "3@offer w1", OUT_OF_HOURS),
+    case("callback_promised", "closed", "3@offer 1@callback_promised w1", PROMISED),
+    case("callback_refused", "closed", "3@offer 1@callback_refused w1", OUT_OF_HOURS, from_header="<sip:anonymous@anonymous.invalid>"),
+    # No phone can be reached.
+    case("all_busy", "unanswered", "3@all_busy w1", REFUSED),
     # Nothing has been said yet: the prompt, the tone, 4 s of silence, the prompt again for 6.5 s.
-    case("message.speak", "unanswered", "3e2w2", REFUSED),
-    case("message.speak_again", "unanswered", "3e2ew5", REFUSED),
-    case("message.thanks", "closed", "3e2et4#w2", MESSAGE_LEFT),
-    # The thanks take 4.6 s, the goodbye 2.4 s.
-    case("goodbye", "closed", "3e2et4#w5.6", MESSAGE_LEFT),
+    case("message.speak", "unanswered", "3@offer 2@message.speak w1", REFUSED),
+    case("message.speak_again", "unanswered", "3@offer 2@message.speak_again w2", REFUSED),
+    case("message.thanks", "closed", "3@offer 2et4#@message.thanks w1", MESSAGE_LEFT),
+    case("goodbye", "closed", "3@offer 2et4#@goodbye w0.5", MESSAGE_LEFT),
+    case("supervisor.pin", "open", "8@supervisor.pin w2", BEFORE_ANY_QUEUE),
 ]
-# Both need a database that refuses; see test_disk_and_database.
-ELSEWHERE = {"complaint_intake.not_stored", "message.not_kept"}
+# They need a database that refuses (test_disk_and_database), a caller whom we know, or who may set the hours (test_known_callers), or a
+# queue with others in it (test_long_waits).
+NOTHING_STORED = {"complaint_intake.not_stored", "message.not_kept", "supervisor.not_stored"}
+ELSEWHERE = NOTHING_STORED | PLACES_OF_THE_KNOWN | PLACES_OF_THE_WAITING
 
 
 def places_of_the_hotline() -> set[str]:
