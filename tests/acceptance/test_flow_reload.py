@@ -340,7 +340,7 @@ def test_each_ends_on_the_version_it_began_with(name: str, story: Reload) -> Non
     for result, contact in story.calls[name]:
         assert (contact.flow_version, nodes(contact)[-len(part.ends_with) :]) == (story.first, part.ends_with)
         assert not [node for node in nodes(contact) if node.startswith(NEW)]
-        assert (result.ended_by, contact.failure, contact.served_by) == ("caller" if part.keys.hangs_up else "system", None, "daemon")
+        assert (result.ended_by, contact.failure, contact.served_by) == ("caller" if part.keys.hangs_up else "system", None, "flow")
         # He was at his place before the new version was there, and went on after that.
         assert story.published_at is not None
         went_on = nodes(contact).index(part.at) + 1
