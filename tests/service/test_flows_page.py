@@ -212,7 +212,7 @@ def test_followed_from_top_to_bottom_it_is_as_the_page_says(reader: Reader) -> N
     [
         ("[lines.partners]", "the settings have no line 'partners'"),
         ("  weekdays:", "lines.partners.hours names 'partners', which is not here"),
-        ("  # 5 Partners", "[unknown-node]"),
+        ("  # 5 Partners", "5 leads to 'partners', which is no node"),
     ],
 )
 def test_a_block_left_out_is_told_as_the_page_says(reader: Reader, left_out: str, sentence: str) -> None:
