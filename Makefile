@@ -42,7 +42,7 @@ check: setup ## ruff, mypy --strict, import rules, lock file
 	$(VENV)/lint-imports
 	$(VENV)/python .ci/check_lock.py
 
-bench: setup ## CPU per call and calls per second, beside a pure dialplan and a panoramisk server
+bench: setup ## the flow engine; CPU per call and calls per second, beside a pure dialplan and a panoramisk server
 	@exec $(VENV)/python -m ivr.testbed.bench
 
 clean: ## remove what set-up and tests made, but never STATE
