@@ -159,7 +159,7 @@ async def test_every_call_has_one_record_with_its_end(outage: Outage, who: str) 
 async def test_who_was_in_the_menu_got_an_agent(outage: Outage) -> None:
     record = outage.record("in the menu")
     nodes = [step["node"] for step in record["path"]]
-    assert nodes == ["greeting", "menu", "fallback", "fallback_menu", "fallback_queue", "fallback_after_queue"]
+    assert nodes == ["greeting", "caller", "menu", "fallback", "fallback_menu", "fallback_queue", "fallback_after_queue"]
     assert record["outcome"] == "answered"
 
 

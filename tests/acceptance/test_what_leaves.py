@@ -20,9 +20,9 @@ from acceptance.house import Called, House, until
 from acceptance.scenes import Scenes
 from acceptance.settings_file import Setup, Team
 
-# He reaches HR's queue after some five seconds, hears a phone ring for seven, and gives up.
-GIVES_UP = "w1 1w12h"
-COMPLAINS = "w1 4w4 12345678# 1 1 w8 t6 # # w24 2"
+# He hears a phone ring for seven seconds, and gives up.
+GIVES_UP = "1@hr_queue w7h"
+COMPLAINS = "4e12345678#e1e1et6#e#e2"
 
 
 @dataclass
