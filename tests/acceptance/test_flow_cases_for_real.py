@@ -67,6 +67,7 @@ WITHHELD = "anonymous"
 FILLED = {"crowded": LINES, "unserved": ("course",)}
 GATED = {"emergency", "closing"}
 EARLIER_S = 40.0
+FILLED_WITHIN_S = 120.0
 Rank = tuple[int, float]
 
 pytestmark = pytest.mark.timeout(600)
@@ -277,9 +278,7 @@ class Play:
     async def _behind_another(self, house: House, queue: str, cases: list[str]) -> None:
         """Those of this queue, when somebody waits in it, or will before they come there."""
         behind = [case for case in cases if _looked_at(CASES[case]) == queue]
-        filling = self.fillers[house.folder.name, queue]
-        await came_to(house, filling.get_name(), AHEAD if queue == "complaint" else f"{queue}_queue")
-        await asyncio.sleep(IN_QUEUE_S)
+        filling = await self._filled(house, queue)
         await self.everybody(behind)
         filling.cancel()
 
@@ -287,9 +286,26 @@ class Play:
         """Those who wait so that others find somebody before them: the first to call."""
         for name, queues in FILLED.items():
             for queue in queues:
-                house, call_id = self.telling[name].house, f"{uuid4()}@127.0.0.1"
-                calling = self.call(house, filler(queue), house.next_caller(), (0, 0.0), call_id)
-                self.fillers[name, queue] = asyncio.create_task(calling, name=call_id)
+                self._fill(self.telling[name].house, queue)
+
+    def _fill(self, house: House, queue: str) -> asyncio.Task[CallResult]:
+        call_id = f"{uuid4()}@127.0.0.1"
+        filling = asyncio.create_task(self.call(house, filler(queue), house.next_caller(), (0, 0.0), call_id), name=call_id)
+        self.fillers[house.folder.name, queue] = filling
+        return filling
+
+    async def _filled(self, house: House, queue: str) -> asyncio.Task[CallResult]:
+        """Who waits there, or will before others come. A phone that misses one OPTIONS on a busy machine leaves its queue empty for a
+        while: then another one calls."""
+        filling, node = self.fillers[house.folder.name, queue], AHEAD if queue == "complaint" else f"{queue}_queue"
+        async with asyncio.timeout(FILLED_WITHIN_S):
+            while True:
+                await came_to(house, filling.get_name(), node)
+                await asyncio.sleep(IN_QUEUE_S)
+                if queue == "complaint" or house.whereabouts.path(filling.get_name())[-1:] == (node,):
+                    return filling
+                filling.cancel()
+                filling = self._fill(house, queue)
 
     async def _emergency(self, house: House, cases: list[str]) -> None:
         before = [case for case in cases if CASES[case].body.given.hours is HoursState.CLOSED]
