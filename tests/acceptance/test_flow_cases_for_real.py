@@ -6,14 +6,11 @@ Path, keys, queues, line, language, who hung up, what was filed and remembered m
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from heapq import heappop, heappush
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,11 +18,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from sqlalchemy.orm import Session
 
 from acceptance.case_houses import SETUPS, NotRealError, came_to, earlier_call, filler, house_of, new_pin, set_hours
 from acceptance.case_stories import Story, of_real, of_simulated
 from acceptance.house import House
+from acceptance.lines import Lines, Rank
+from acceptance.records import Records
 from acceptance.scenes import Scenes
 from acceptance.settings_file import LINES
 from callflows import flow_tests, loader
@@ -35,11 +33,7 @@ from callflows.outcomes import HoursState, QueueEnd
 from callflows.simulated_call import SimulatedCall
 from callflows.simulator import EXIT_KEY
 from ivr import cli_flow_common
-from ivr.settings import DATA_KEY
 from ivr.settings import load as load_settings
-from ivr.store import contacts
-from ivr.store.database import Database
-from ivr.store.sealing import Sealer
 from ivr.testbed.caller import CallResult, CallScript, place_call
 from ivr.testbed.case_steps import as_keys, leaving_queue, until_queued
 from ivr.testbed.keys import Keys
@@ -55,12 +49,10 @@ NOT_REAL = {
         "a house that can't write can't tell where its calls are; test_disk_and_database hears such calls by ear"
     ),
 }
-AT_A_TIME = 10 * (os.cpu_count() or 1)  # as the stage has it
 APART_S = 0.25
 LONGEST_CALL_S = 240.0
 IN_QUEUE_S = 1.5  # from the flow's last node to Asterisk's queue
 AHEAD = "complaint_intake.what_happened"  # who is here comes into the queue before who begins now
-RECORDED_WITHIN_S = 15.0
 OPEN_AFTER_S = 0.5  # when all who can call at once stand in line
 WITHHELD = "anonymous"
 # Where somebody waits before the cases come, in which queues; and where cases wait for something.
@@ -68,7 +60,6 @@ FILLED = {"crowded": LINES, "unserved": ("course",)}
 GATED = {"emergency", "closing"}
 EARLIER_S = 40.0
 FILLED_WITHIN_S = 120.0
-Rank = tuple[int, float]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -134,37 +125,9 @@ def _houses() -> dict[str, str]:
 HOUSE_OF = _houses()
 
 
-@dataclass
-class Telling:
-    """A house's own records."""
-
-    house: House
-    sealer: Sealer
-    database: Database
-
-    @classmethod
-    def of(cls, house: House) -> Telling:
-        return cls(house, Sealer(house.settings.paths.secret(DATA_KEY)), Database(house.settings.store_url))
-
-    async def ended(self, result: CallResult) -> None:
-        """Wait until the record of this call has an end, and all that follows from it."""
-        find = partial(contacts.by_sip_call_id, sealer=self.sealer, sip_call_id=result.call_id)
-        async with asyncio.timeout(RECORDED_WITHIN_S):
-            while True:
-                contact = await self.database.read(find)
-                if contact and contact.ended_at:
-                    return
-                await asyncio.sleep(0.3)
-
-    async def story(self, result: CallResult) -> Story:
-        await self.ended(result)
-
-        def work(session: Session) -> Story:
-            contact = contacts.by_sip_call_id(session, self.sealer, result.call_id)
-            assert contact is not None
-            return of_real(session, self.sealer, contact, result.ended_by)
-
-        return await self.database.read(work)
+async def _story(records: Records, result: CallResult) -> Story:
+    contact = await records.contact(result)
+    return await records.database.read(partial(of_real, sealer=records.sealer, contact=contact, ended_by=result.ended_by))
 
 
 def _rank(case: Case) -> Rank:
@@ -173,46 +136,12 @@ def _rank(case: Case) -> Rank:
     return (1 if house in FILLED else 2 if house in GATED else 3, -SIMULATED.calls[case.name].seconds - earlier_s)
 
 
-class Lines:
-    """``AT_A_TIME`` calls at once once it is open; of those who wait for a line, the lowest rank has the next."""
-
-    def __init__(self) -> None:
-        self._free = 0
-        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
-        self._numbers = count()
-
-    def open(self) -> None:
-        for _ in range(AT_A_TIME):
-            self._next()
-
-    @asynccontextmanager
-    async def line(self, rank: Rank) -> AsyncIterator[None]:
-        if self._free:
-            self._free -= 1
-        else:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heappush(self._waiting, (rank, next(self._numbers), turn))
-            await turn
-        try:
-            yield
-        finally:
-            self._next()
-
-    def _next(self) -> None:
-        while self._waiting:
-            _, _, turn = heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
-
-
 @dataclass
 class Play:
     """All cases, each in its house, at most ``AT_A_TIME`` calls at once."""
 
     stories: dict[str, Story | BaseException] = field(default_factory=dict)
-    telling: dict[str, Telling] = field(default_factory=dict)
+    records: dict[str, Records] = field(default_factory=dict)
     lines: Lines = field(default_factory=Lines)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     fillers: dict[tuple[str, str], asyncio.Task[CallResult]] = field(default_factory=dict)  # by house and queue
@@ -229,20 +158,20 @@ class Play:
                 return await place_call(script, house.system.sip_port, whereabouts=house.whereabouts)
 
     async def _case(self, case: Case) -> Story:
-        telling = self.telling[HOUSE_OF[case.name]]
-        caller = telling.house.next_caller() if case.body.caller else WITHHELD
+        records = self.records[HOUSE_OF[case.name]]
+        caller = records.house.next_caller() if case.body.caller else WITHHELD
         rank = _rank(case)
         facts = case.body.given.customer.facts if case.body.given.customer else {}
         if before := earlier_call(facts):
-            await telling.ended(await self.call(telling.house, before, caller, rank))
+            await records.contact(await self.call(records.house, before, caller, rank))
         keys = SIMULATED.keys(case, self.pins)
-        calling = self.call(telling.house, keys, caller, rank, self.call_ids[case.name])
+        calling = self.call(records.house, keys, caller, rank, self.call_ids[case.name])
         if QueueEnd.CLOSED not in case.body.given.queues:
-            return await telling.story(await calling)
+            return await _story(records, await calling)
         async with asyncio.TaskGroup() as group:
             closed = group.create_task(calling, name=case.name)
-            group.create_task(self._close_meanwhile(case, telling.house), name=f"{case.name}: closing")
-        return await telling.story(closed.result())
+            group.create_task(self._close_meanwhile(case, records.house), name=f"{case.name}: closing")
+        return await _story(records, closed.result())
 
     async def _close_meanwhile(self, case: Case, house: House) -> None:
         """The line is closed by hand once all who are to wait in its queue do."""
@@ -263,7 +192,7 @@ class Play:
 
     async def in_house(self, name: str) -> None:
         cases = [case for case, house in HOUSE_OF.items() if house == name]
-        house = self.telling[name].house
+        house = self.records[name].house
         if name == "crowded":
             await asyncio.gather(*(self._behind_another(house, queue, cases) for queue in LINES))
         elif name == "unserved":
@@ -286,7 +215,7 @@ class Play:
         """Those who wait so that others find somebody before them: the first to call."""
         for name, queues in FILLED.items():
             for queue in queues:
-                self._fill(self.telling[name].house, queue)
+                self._fill(self.records[name].house, queue)
 
     def _fill(self, house: House, queue: str) -> asyncio.Task[CallResult]:
         call_id = f"{uuid4()}@127.0.0.1"
@@ -333,7 +262,7 @@ async def cases_for_real(folder: Path, prompts: Path) -> AsyncIterator[dict[str,
                 houses.push_async_callback(house.close)
                 group.create_task(house.__aenter__(), name=name)
         for name, house in opened:
-            play.telling[name] = Telling.of(house)
+            play.records[name] = Records.of(house)
         try:
             play.fill()
             asyncio.get_running_loop().call_later(OPEN_AFTER_S, play.lines.open)
@@ -342,8 +271,8 @@ async def cases_for_real(folder: Path, prompts: Path) -> AsyncIterator[dict[str,
             for filling in play.fillers.values():
                 filling.cancel()
             await asyncio.gather(*play.fillers.values(), return_exceptions=True)
-            for telling in play.telling.values():
-                await asyncio.to_thread(telling.database.close)
+            for records in play.records.values():
+                await records.close()
     yield play.stories
 
 
