@@ -33,7 +33,8 @@ setup-test:
 
 test: setup-test ## unit, golden, service, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
 	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/service tests/property tests/contract
-	$(VENV)/python -m pytest tests/acceptance
+	$(VENV)/python -m pytest tests/acceptance -m 'not crowd'
+	$(VENV)/python -m pytest tests/acceptance -m crowd
 
 check: setup ## ruff, mypy --strict, import rules, lock file
 	$(VENV)/ruff check .

@@ -20,7 +20,7 @@ from ivr.testbed.keys import parse_keys
 # Between two calls, whatever their houses: a caller's start stops all others for a moment, and they would press their keys late.
 _APART_S = 0.25
 # More at the same time, and Asterisk, the daemons and the callers would be late for each other; the benchmark is for that.
-_AT_A_TIME = 10 * (os.cpu_count() or 1)
+_AT_A_TIME = 8 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ GATED = {"emergency", "closing"}
 EARLIER_S = 40.0
 FILLED_WITHIN_S = 120.0
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.crowd]
 
 
 @dataclass(frozen=True)

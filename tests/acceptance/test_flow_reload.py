@@ -14,7 +14,7 @@ from acceptance.reload_story import ALL, EACH_WAY, NEW, ON_TRIAL, PARTS, Reload,
 from acceptance.scenes import Scenes
 from ivr.domain.contacts import Contact
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.crowd]
 SCENES = (reload,)
 
 
