@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from heapq import heappop, heappush
 from itertools import count
 
-AT_A_TIME = 10 * (os.cpu_count() or 1)  # as the stage has it
+AT_A_TIME = 10 * (os.cpu_count() or 1)  # more, and they would be late for each other
 Rank = tuple[int, float]
 
 
