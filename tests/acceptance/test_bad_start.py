@@ -62,6 +62,20 @@ def flow_text(old: str, new: str) -> Callable[[dict[str, str], Path], None]:
     return change
 
 
+def in_own_state(change: Callable[[dict[str, str], Path], None]) -> Callable[[dict[str, str], Path], None]:
+    """The house's own is kept by its daemon."""
+
+    def both(environment: dict[str, str], folder: Path) -> None:
+        change(environment, folder)
+        own_state(environment, folder)
+
+    return both
+
+
+def as_it_runs(_: dict[str, str], __: Path) -> None:
+    """A second daemon beside the first."""
+
+
 def state_is_a_file(environment: dict[str, str], folder: Path) -> None:
     (folder / "file").write_text("")
     environment["STATE"] = str(folder / "file" / "state")
@@ -126,10 +140,11 @@ BAD = [
     Bad("console-port-taken", console_port_taken, ("can't listen", "console.port", "{console_port}")),
     Bad("asterisk-not-there", nobody_at_the_manager, ("manager (AMI)", "127.0.0.1:", "is Asterisk running")),
     Bad("asterisk-refuses-us", wrong_secret, ("manager (AMI)", "{ami_port}", "Authentication failed")),
-    Bad("flow-is-no-yaml", flow_text("nodes:", "nodes: ["), (".yaml:", "not YAML")),
-    Bad("flow-leads-nowhere", flow_text("next: menu", "next: nowhere"), ("hotline.yaml:", "nowhere")),
-    Bad("no-flows", setting("IVRD_FLOWS", "/nonexistent/flows"), ("/nonexistent/flows",)),
-    Bad("no-calendar", setting("IVRD_CALENDAR", "/nonexistent/calendar.yaml"), ("/nonexistent/calendar.yaml",)),
+    Bad("flow-is-no-yaml", in_own_state(flow_text("nodes:", "nodes: [")), (".yaml:", "not YAML")),
+    Bad("flow-leads-nowhere", in_own_state(flow_text("next: menu", "next: nowhere")), ("hotline.yaml:", "nowhere")),
+    Bad("no-flows", in_own_state(setting("IVRD_FLOWS", "/nonexistent/flows")), ("/nonexistent/flows",)),
+    Bad("no-calendar", in_own_state(setting("IVRD_CALENDAR", "/nonexistent/calendar.yaml")), ("/nonexistent/calendar.yaml",)),
+    Bad("state-in-use", as_it_runs, ("/state:", "runs ivrd with this STATE already")),
     Bad("state-cannot-be-written", state_is_a_file, ("file/state", "STATE")),
     Bad("database-is-rubbish", database_is_rubbish, ("ivrd.db", "not a database")),
 ]
@@ -192,6 +207,6 @@ async def test_the_daemon_that_runs_is_not_disturbed_by_a_second_start(started: 
     house = started.house
     again = await house.ivrd("run")
     assert again.status == 1
-    assert "agi.port" in again.err
+    assert f"process {house.daemon.process.pid} runs ivrd with this STATE already" in again.err
     record = await house.record(await house.call("1", before_keys_s=2.5))
     assert (record["served_by"], record["outcome"]) == ("flow", "answered")

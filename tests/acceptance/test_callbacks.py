@@ -145,7 +145,7 @@ async def outside(house: House) -> AsyncIterator[Outside]:
 
 
 async def whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_agent(town: Outside) -> None:
-    called = await town.house.call("3w5 1w15", caller="13900000101")
+    called = await town.house.call("3@product_queue w1 1w15", caller="13900000101")
     record = await town.house.record(called)
     assert (record["outcome"], [visit["outcome"] for visit in record["visits"]]) == ("callback_accepted", ["flow_key"])
     callback = await town.ended(record["callback"])
@@ -157,7 +157,7 @@ async def whoever_asks_by_key_in_the_queue_is_called_presses_1_and_talks_to_an_a
 
 
 async def whoever_asks_by_key_when_all_are_away_is_called(town: Outside) -> None:
-    called = await town.house.call("2 1w21 1w12", caller="13900000102")  # the phone rings 10 s in vain, then the offer
+    called = await town.house.call("2@course_menu 1@offer 1w12", caller="13900000102")  # the phone rings 10 s in vain, then the offer
     record = await town.house.record(called)
     assert record["outcome"] == "callback_accepted"
     callback = await town.until(lambda: _dialled(town, record["callback"]))
@@ -170,7 +170,7 @@ async def _dialled(town: Outside, promised: str) -> dict[str, Any] | None:
 
 
 async def who_gave_up_is_called_back(town: Outside) -> None:
-    called = await town.house.call("3w6h", caller="13900000111")
+    called = await town.house.call("3@product_queue w1.5h", caller="13900000111")
     record = await town.house.record(called)
     assert record["outcome"] == "abandoned_ring"
     promised = await town.until(lambda: town.promised_to("13900000111"))
@@ -201,7 +201,7 @@ async def who_was_served_meanwhile_is_not_called(town: Outside) -> None:
 
 
 async def who_is_on_the_line_with_us_is_not_called_meanwhile(town: Outside) -> None:
-    calling = asyncio.create_task(town.house.call("2 1w30h", caller="13900000311"))
+    calling = asyncio.create_task(town.house.call("2@course_menu 1w30h", caller="13900000311"))
     await town.until(lambda: town.is_on_the_line("13900000311"))
     promised = await town.promise("13900000311", "--line", "hr")
     await asyncio.sleep(7.0)

@@ -37,7 +37,7 @@ SETUP = Setup(
     {"hr": Team("deaf", 2, ring_s=120), "course": Team("brisk", 4), "product": Team("gone", 1), "complaint": Team("brisk", 4)},
     environment={"IVRD_TARGETS__SHORT_S": "30", "IVRD_CALLBACKS__FIRST_AFTER_MINUTES": "600"},
 )
-LONG_CALLS = {"complains": "w1 4 20261121# 1 1 w9 t4 # # w8 h", "is served": "w1 2 1 w30"}
+LONG_CALLS = {"complains": "4e20261121#e1e1et4#e#@complaint_intake.tell_number w3h", "is served": "2@course_menu 1"}
 IN_QUEUE_MS = 12_000  # until a caller who pressed the line's key waits in its queue, at the latest
 
 
@@ -114,7 +114,7 @@ async def test_a_caller_waits_becomes_late_gives_up_and_is_on_the_page_within_a_
     page, caller = desk.page, desk.house.next_caller()
     shown = f"+86138****{caller[-4:]}"
     running = page.locator("[data-key=running] li", has_text=shown)
-    calling = asyncio.create_task(desk.house.call("w1 1 w19 h", caller=caller, caller_name=HOSTILE))
+    calling = asyncio.create_task(desk.house.call("1@hr_queue w14h", caller=caller, caller_name=HOSTILE))
     await expect(running.get_by_text("ringing")).to_be_visible(timeout=IN_QUEUE_MS)
     assert await running.get_by_text("late").count() == 0
     await expect(running.get_by_text("late")).to_be_visible(timeout=11_500)
@@ -136,7 +136,7 @@ async def test_a_caller_waits_becomes_late_gives_up_and_is_on_the_page_within_a_
 
 async def test_the_button_promises_a_call(desk: Desk) -> None:
     page = desk.page
-    called = await desk.house.call("w1 1 w7 h")
+    called = await desk.house.call("1@hr_queue w3h")
     shown = f"+86138****{called.caller[-4:]}"
     lost = page.locator("[data-key=lost] li", has_text=shown)
     await lost.get_by_role("button", name="Call back").click()
@@ -192,7 +192,7 @@ async def test_chinese_a_phone_and_no_word_runs_over_the_edge(desk: Desk) -> Non
         locale="zh-CN", viewport={"width": 390, "height": 844}, is_mobile=True, storage_state=await desk.context.storage_state()
     )
     page = await context.new_page()
-    await desk.house.call("w1 1 w6 h")
+    await desk.house.call("1@hr_queue w2h")
     for path, words in {"/": "队列", "/calls": "通话记录", "/complaints": "投诉登记表", "/callbacks": "回拨"}.items():
         await page.goto(desk.house.system.console_url + path)
         await expect(page.get_by_role("heading", name=words, exact=False).first).to_be_visible()
@@ -217,5 +217,5 @@ async def test_a_restart_is_told_on_the_page_which_comes_back_by_itself(desk: De
     await expect(page.locator("#stale")).to_be_visible(timeout=5000)
     await desk.house.start_daemon()
     await expect(page.locator("#stale")).to_be_hidden(timeout=10_000)
-    await desk.house.call("w1 1 w7 h")
+    await desk.house.call("1@hr_queue w3h")
     await expect(page.locator("[data-key=lost] li").first).to_be_visible(timeout=1000)

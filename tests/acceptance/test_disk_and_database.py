@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import sqlite3
@@ -29,7 +30,7 @@ LOCK_S = 25.0
 
 @dataclass
 class Refused:
-    """Two callers whose complaint and message could not be stored."""
+    """Two callers whose complaint and message could not be stored, and a supervisor who could not close a line."""
 
     house: House
     called: dict[str, Called] = field(default_factory=dict)
@@ -41,6 +42,9 @@ async def refused(folder: Path, prompts: Path) -> AsyncIterator[Refused]:
     async with House(folder, prompts, LOCKED) as house:
         played = Refused(house)
 
+        assert (await house.ivrd("users", "add", "sue", "--role", "supervisor")).status == 0
+        pin = json.loads((await house.ivrd("hours", "pin", "sue", "--json")).out)["pin"]
+
         async def play(who: str, keys: str) -> None:
             played.called[who] = await house.call(keys, before_keys_s=2.5)
 
@@ -48,9 +52,13 @@ async def refused(folder: Path, prompts: Path) -> AsyncIterator[Refused]:
             # Refused 5 to 8 s after he has submitted it; the sentence takes 7 s.
             asyncio.create_task(play("complaint", f"{REVIEW}e#w11h")),
             # He talks until the other submits; the sentence takes 5.5 s.
-            asyncio.create_task(play("message", "3e2et35#w10h")),
+            asyncio.create_task(play("message", "3@offer e2et35#w10h")),
         ]
-        await until(lambda: '"complaint_intake.review"' in house.log(), 90)
+        await until(lambda: '"complaint_intake.what_happened"' in house.log(), 90)
+        # She is asked for how long, and says so when the database has begun to refuse: it is given 3 s, and the sentence takes 4 s.
+        keys = f"8@supervisor.pin {pin}#@supervisor.which 1@supervisor.what 1@supervisor.how_long w14 1w5.5h"
+        calls.append(asyncio.create_task(play("supervisor", keys)))
+        await until(lambda: all(f'"{node}"' in house.log() for node in ("complaint_intake.review", "supervisor.how_long")), 90)
         with closing(sqlite3.connect(house.settings.paths.database, isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")
             await asyncio.sleep(3.0)
@@ -114,6 +122,14 @@ async def test_a_message_that_cannot_be_stored_is_said_to_be_lost(refusal: Refus
     record = await refusal.house.record(called)
     assert record["path"][-1]["node"] == "message.not_kept"
     assert await was_heard(called.result.heard.samples, refusal.house.prompt("message-not-kept-"), first_s=1.0)
+
+
+async def test_hours_that_cannot_be_stored_are_not_said_to_be_in_force(refusal: Refused) -> None:
+    called = refusal.called["supervisor"]
+    record = await refusal.house.record(called)
+    assert record["path"][-1]["node"] == "supervisor.not_stored"
+    assert await was_heard(called.result.heard.samples, refusal.house.prompt("supervisor-not-stored-"), first_s=1.5)
+    assert not await was_heard(called.result.heard.samples, refusal.house.prompt("supervisor-in-force-"))
 
 
 async def test_a_refusing_database_is_told_and_doesnt_keep_calls_out(refusal: Refused) -> None:
