@@ -63,8 +63,15 @@ class House:
     plan: AsteriskPlan
     questions: list[Ask] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def drive(self, call: AgiCall) -> None:
+        try:
+            await self._put(call)
+        finally:
+            self.over.set()
+
+    async def _put(self, call: AgiCall) -> None:
         noted: list[str] = []
         player = Player(call, OnePrompt(), self.plan.recordings, "zh", noted.append)
         await call.ask("ANSWER")
@@ -81,9 +88,10 @@ class House:
         await call.set_variable("IVR_DONE", "1")
 
     async def ask(self, keys: str, *questions: Ask) -> list[Asked]:
-        self.questions, self.asked = list(questions), []
+        self.questions, self.asked, self.over = list(questions), [], asyncio.Event()
         script = CallScript(keys=keys, before_keys_s=BEFORE_KEYS_S, wait_s=12.0)
         await asyncio.wait_for(place_call(script, self.plan.sip_port), 40)
+        await asyncio.wait_for(self.over.wait(), 10)  # the caller knows of his hang-up sooner than we do
         return self.asked
 
 

@@ -19,7 +19,7 @@ def free_port() -> int:
 @pytest.mark.parametrize(
     ("state", "status", "word"),
     [
-        (Readiness(), 200, "ready"),
+        (Readiness(versions={"asterisk": "22.10.1"}), 200, "ready"),
         (Readiness(degraded=["the link to Asterisk's manager is down"]), 200, "ready"),
         (Readiness(missing=["the FastAGI server is not listening"]), 503, "not ready"),
     ],
@@ -36,7 +36,7 @@ async def test_readyz_says_what_is_wrong(state: Readiness, status: int, word: st
             async with client.get(f"http://127.0.0.1:{port}/readyz") as answer:
                 assert (answer.status, await answer.json()) == (
                     status,
-                    {"status": word, "missing": state.missing, "degraded": state.degraded},
+                    {"status": word, "missing": state.missing, "degraded": state.degraded, "versions": state.versions},
                 )
             async with client.get(f"http://127.0.0.1:{port}/healthz") as answer:
                 assert (answer.status, await answer.json()) == (200, {"status": "alive"})

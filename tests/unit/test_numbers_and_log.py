@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -69,11 +70,17 @@ def test_any_text_is_a_number_or_none(raw: str) -> None:
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     log.configure("json", "info")
-    return stream
+    yield stream
+    # Other tests of this process read what is logged from the standard output.
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def test_r60_no_whole_number_reaches_the_log(logged: io.StringIO) -> None:
