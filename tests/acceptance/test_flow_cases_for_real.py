@@ -41,6 +41,10 @@ from ivr.testbed.keys import Keys
 CASES = {case.name: case for case in read_cases(loader.SHIPPED_FLOWS / "hotline.test.yaml")}
 # What no real house can be brought into.
 NOT_REAL = {
+    **dict.fromkeys(
+        [f"{who} has been opened again when he comes back" for who in ("hr", "course", "product", "operator", "complaint")],
+        "the line would have to open in the moment between Asterisk's word and ours",
+    ),
     "Asterisk lost the queue for a person": "the dialplan looks whether a queue exists before it sends anybody there",
     "a complaint that can't be stored is told to a person": (
         "a house that can't write can't tell where its calls are; test_disk_and_database hears such calls by ear"
