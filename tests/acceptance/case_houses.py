@@ -74,6 +74,8 @@ def house_of(case: Case, call: SimulatedCall, is_open: Callable[[str], bool]) ->
     if any(outlook.longest_s and outlook.longest_s > 180 for outlook in given.outlooks.values()):
         return "crowded"
     if QueueEnd.CLOSED in given.queues:
+        if "closed" not in call.path:
+            raise NotRealError("the line would have to open in the moment between Asterisk's word and ours")
         return "closing"
     if QueueEnd.SERVED in given.queues:
         return "served"
