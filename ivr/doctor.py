@@ -12,7 +12,7 @@ import platform
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -103,25 +103,23 @@ def _daemon(settings: Settings, versions: dict[str, str]) -> Said:
 
 
 def _agi(settings: Settings, _: dict[str, str]) -> Said:
-    port = settings.shifted(settings.agi.port)
-    yield _knock("FastAGI", settings.agi.host, port, "is the daemon running?", lambda _: True)
+    yield _knock("FastAGI", settings.agi.host, settings.shifted(settings.agi.port), "is the daemon running?")
 
 
 def _ami(settings: Settings, _: dict[str, str]) -> Said:
     host, port = settings.asterisk.host, settings.shifted(settings.ami.port)
-    yield _knock(
-        "Asterisk's manager (AMI)", host, port, "is Asterisk running, with our manager.conf?", lambda said: said.startswith(_BANNER)
-    )
+    yield _knock("Asterisk's manager (AMI)", host, port, "is Asterisk running, with our manager.conf?", says=_BANNER)
 
 
-def _knock(what: str, host: str, port: int, hint: str, is_it: Callable[[bytes], bool]) -> tuple[State, str]:
+def _knock(what: str, host: str, port: int, hint: str, *, says: bytes = b"") -> tuple[State, str]:
+    """``says`` is what it greets everybody with; a FastAGI server waits for the other side to speak."""
     try:
         with socket.create_connection((host, port), ANSWER_TIMEOUT_S) as door:
             door.settimeout(ANSWER_TIMEOUT_S)
-            said = door.recv(64) if what != "FastAGI" else b""  # whom FastAGI listens to speaks first
+            said = door.recv(64) if says else b""
     except OSError as error:
         return State.BAD, f"{what} at {host}:{port} can't be reached: {error}; {hint}"
-    if not is_it(said):
+    if not said.startswith(says):
         return State.BAD, f"what answers at {host}:{port} is not {what}"
     return State.OK, f"{what} answers at {host}:{port}"
 
