@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -190,13 +191,16 @@ def agrees(shown: str, said: str) -> bool:
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Reader:
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    shutil.copytree(ROOT / "callflows/flows", tmp_path / "callflows/flows")
-    (tmp_path / ".venv").symlink_to(sys.prefix)
+def reader() -> Iterator[Reader]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    # As wide as a terminal mostly is, whoever runs the test.
-    return Reader(tmp_path, {**kept, "COLUMNS": "100", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"})
+    # Not pytest's folder: its name is as long as the test's and grows with every run, and a control socket's path has 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="ivrd-page-") as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "config", folder / "config")
+        shutil.copytree(ROOT / "callflows/flows", folder / "callflows/flows")
+        (folder / ".venv").symlink_to(sys.prefix)
+        # As wide as a terminal mostly is, whoever runs the test.
+        yield Reader(folder, {**kept, "COLUMNS": "100", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"})
 
 
 def test_followed_from_top_to_bottom_it_is_as_the_page_says(reader: Reader) -> None:
