@@ -28,10 +28,13 @@ class CallArrived(Fact):
 
 @dataclass(frozen=True, slots=True)
 class CallerQueued(Fact):
+    """``caller``: his number where the source of the fact gives it here (queue_log); hostile, empty otherwise."""
+
     contact: str
     call: str
     queue: str
     position: int
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,84 @@ class CallEnded(Fact):
 
 @dataclass(frozen=True, slots=True)
 class AgentStateReported(Fact):
-    """A queue member's state. ``state`` is Asterisk's device state number (0 unknown, 1 idle, 2 in use, 5 unavailable, 6 ringing)."""
+    """A queue member's state. ``state`` is Asterisk's device state number (0 unknown, 1 idle, 2 in use, 5 unavailable, 6 ringing).
+
+    ``reason`` is that of the pause, hostile; ``wrapup_s`` how long the queue leaves him alone after a call.
+    """
 
     queue: str
     agent: str
     state: int
     paused: bool
     removed: bool = False
+    reason: str = ""
+    wrapup_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAdded(Fact):
+    """He became a member of the queue."""
+
+    queue: str
+    agent: str
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRemoved(Fact):
+    queue: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPaused(Fact):
+    """``reason`` is hostile, often empty."""
+
+    queue: str
+    agent: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnpaused(Fact):
+    queue: str
+    agent: str
+    reason: str = ""
+
+
+class TransferKind(StrEnum):
+    BLIND = "blind"
+    ATTENDED = "attended"
+
+
+@dataclass(frozen=True, slots=True)
+class CallTransferred(Fact):
+    """The agent's leg ``agent_call`` gave the caller away; ``to`` is an extension, an application or a channel's Uniqueid, hostile.
+
+    ``agent_call`` and ``to`` are empty where the source doesn't name them.
+    """
+
+    contact: str
+    call: str
+    kind: TransferKind
+    agent_call: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallHeld(Fact):
+    """One side put the other on hold; ``call`` is the leg that did."""
+
+    contact: str
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallResumed(Fact):
+    """The hold ended; a hang-up ends it without this."""
+
+    contact: str
+    call: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +298,11 @@ class AsteriskStopped(Fact):
     """Shutdown event: the hang-ups of the seconds before were nobody's doing."""
 
 
+@dataclass(frozen=True, slots=True)
+class AsteriskStarted(Fact):
+    """QUEUESTART in queue_log, or a snapshot that tells a start-up time later than the one known: every older call is over."""
+
+
 AnyFact = (
     CallArrived
     | CallerQueued
@@ -239,10 +318,18 @@ AnyFact = (
     | CallbackReported
     | CallEnded
     | AgentStateReported
+    | AgentAdded
+    | AgentRemoved
+    | AgentPaused
+    | AgentUnpaused
+    | CallTransferred
+    | CallHeld
+    | CallResumed
     | LinkEstablished
     | LinkLost
     | CallPresent
     | CallerWaiting
     | SnapshotComplete
     | AsteriskStopped
+    | AsteriskStarted
 )

@@ -121,3 +121,8 @@ class ServedByFallback(SessionFact):
     to_queue: str | None = None  # he was sent there in the end
     left_queue: str | None = None  # he came back from there at ``at``, and how that had ended (QUEUESTATUS)
     queue_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallMissing(SessionFact):
+    """A snapshot of Asterisk's channels no longer named this call: it ended while nobody watched, at the latest at ``at``."""

@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, Integer, MetaData, String, Text, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -26,6 +40,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite counts a primary key up by itself only where its type is INTEGER, which is 64 bits wide there.
+COUNTED = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class Base(DeclarativeBase):
@@ -59,6 +77,9 @@ class ContactRow(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     outcome: Mapped[str | None] = mapped_column(String(32))
     failure: Mapped[str | None] = mapped_column(Text)
+    pbx: Mapped[str] = mapped_column(String(32), server_default="main")
+    last_node: Mapped[str | None] = mapped_column(String(64))  # of the flow: where he was when he hung up there
+    nodes: Mapped[int] = mapped_column(Integer, server_default="0")  # how many he came through
     # Path, visits and the walk's position are read with their contact and never queried alone.
     path: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     visits: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
@@ -307,3 +328,143 @@ class SupervisorPinRow(Base):
     user: Mapped[str] = mapped_column(String(64), ForeignKey("users.name"), primary_key=True)
     pin_hash: Mapped[str] = mapped_column(String(255))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LedgerRow(Base):
+    """A fact as somebody told it (``ivr.domain.ledger``): appended, never changed, and after ``ledger.keep_days`` removed.
+
+    ``body`` is JSON; a caller's number or name in it is sealed. ``key`` makes the same fact told twice one row.
+    """
+
+    __tablename__ = "ledger"
+    seq: Mapped[int] = mapped_column(COUNTED, primary_key=True, autoincrement=True)
+    pbx: Mapped[str] = mapped_column(String(32))
+    source: Mapped[str] = mapped_column(String(12))
+    kind: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    contact: Mapped[str] = mapped_column(String(150), index=True)  # "": of no call, or of none we follow
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class VisitRow(Base):
+    """One entry into one queue, as the folds of the ledger have it now. Durations in ms; None: not ended, or not known."""
+
+    __tablename__ = "visits"
+    id: Mapped[int] = mapped_column(COUNTED, primary_key=True, autoincrement=True)
+    contact: Mapped[str] = mapped_column(String(150))
+    number: Mapped[int] = mapped_column(Integer)  # of the contact's visits, from 1
+    pbx: Mapped[str] = mapped_column(String(32))
+    queue: Mapped[str] = mapped_column(String(32))
+    line: Mapped[str] = mapped_column(String(32))  # "": he chose none
+    agent: Mapped[str | None] = mapped_column(String(80))
+    joined_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    left_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # picked up, or out of the queue: his wait's end
+    talk_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    wait_ms: Mapped[int | None] = mapped_column(Integer)
+    ring_ms: Mapped[int | None] = mapped_column(Integer)
+    talk_ms: Mapped[int | None] = mapped_column(Integer)
+    held_ms: Mapped[int | None] = mapped_column(Integer)
+    ended_by: Mapped[str | None] = mapped_column(String(16))
+    quality: Mapped[str] = mapped_column(String(16))  # exact, reconstructed, uncertain
+    __table_args__ = (UniqueConstraint("contact", "number"), Index(None, "queue", "joined_at"))
+
+
+class FigureCellRow(Base):
+    """What the visits of one minute, or of one quarter of an hour, add up to; ``tally`` is JSON (``ivr.domain.tally``).
+
+    ``view``: cohort, by the entry into the queue; activity, by the moment of each event. ``agent`` "" stands for all of them.
+    """
+
+    __tablename__ = "figure_cells"
+    grain: Mapped[str] = mapped_column(String(8), primary_key=True)  # minute, quarter
+    view: Mapped[str] = mapped_column(String(8), primary_key=True)
+    start: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(32), primary_key=True)
+    queue: Mapped[str] = mapped_column(String(32), primary_key=True)
+    line: Mapped[str] = mapped_column(String(32), primary_key=True)
+    agent: Mapped[str] = mapped_column(String(80), primary_key=True)
+    tally: Mapped[str] = mapped_column(Text)
+
+
+class StaleMinuteRow(Base):
+    """A minute whose visits changed since its cells were made."""
+
+    __tablename__ = "stale_minutes"
+    minute: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+
+
+class AgentIntervalRow(Base):
+    """An agent was in one state from ``began_at`` to ``ended_at`` (R40); one row has no end: his state now."""
+
+    __tablename__ = "agent_intervals"
+    id: Mapped[int] = mapped_column(COUNTED, primary_key=True, autoincrement=True)
+    pbx: Mapped[str] = mapped_column(String(32))
+    agent: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(80))  # of a break
+    queue: Mapped[str] = mapped_column(String(32))  # of the call he rings, talks or wraps up for
+    call: Mapped[str] = mapped_column(String(150))
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    quality: Mapped[str] = mapped_column(String(16))
+    __table_args__ = (UniqueConstraint("pbx", "agent", "began_at", "state"),)
+
+
+class AgentEventRow(Base):
+    """Something an agent's figures count: an offer and how it ended, a transfer out or in."""
+
+    __tablename__ = "agent_events"
+    id: Mapped[int] = mapped_column(COUNTED, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    pbx: Mapped[str] = mapped_column(String(32))
+    agent: Mapped[str] = mapped_column(String(80))
+    queue: Mapped[str] = mapped_column(String(32))
+    contact: Mapped[str] = mapped_column(String(150))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    what: Mapped[str] = mapped_column(
+        String(20)
+    )  # answered, refused, no_answer, cancelled, pick_up_failed, transferred_out, transferred_in
+    ms: Mapped[int | None] = mapped_column(Integer)  # how long his phone rang
+
+
+class LogPositionRow(Base):
+    """How far a queue_log has been read: the file by device and inode, the bytes of whole lines, and how its first line begins."""
+
+    __tablename__ = "log_positions"
+    pbx: Mapped[str] = mapped_column(String(32), primary_key=True)
+    path: Mapped[str] = mapped_column(String(255), primary_key=True)
+    inode: Mapped[str] = mapped_column(String(64))
+    offset: Mapped[int] = mapped_column(COUNTED)
+    head: Mapped[str] = mapped_column(String(64))
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LinkGapRow(Base):
+    """The link to a PBX's manager was down, or the daemon was: what happened then, queue_log told, or nobody."""
+
+    __tablename__ = "link_gaps"
+    pbx: Mapped[str] = mapped_column(String(32), primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    filled: Mapped[bool]  # from queue_log, whole
+
+
+class TotalRow(Base):
+    """A counter of /metrics as it stood: so that it goes on after a restart. ``labels``: values in the metric's order, by tabs."""
+
+    __tablename__ = "totals"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels: Mapped[str] = mapped_column(String(255), primary_key=True)
+    value: Mapped[float]
+
+
+class MadeReportRow(Base):
+    """A daily, weekly or monthly report that was made (R52): once for each period, however often the clock strikes."""
+
+    __tablename__ = "made_reports"
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # day, week, month
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)  # its first local day
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    files: Mapped[dict[str, str]] = mapped_column(JSON)  # zh.html → its name in the state folder's reports
