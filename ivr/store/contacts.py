@@ -2,49 +2,85 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
+from ivr.store import visits
+from ivr.store.inserting import insert_or_replace
 from ivr.store.schema import ContactRow
 from ivr.store.sealing import Sealer
 
 ROWS_AT_ONCE = 500  # below SQLite's limit of variables
 LONGEST_CALL = timedelta(hours=4)  # hotline.longest_call_s can't be set beyond it
+# In ``progress``: what follows from the contact's end was done. It is done once, whatever is told of the call later.
+FOLLOWED = "followed"
+
+CONTACTS: Table = ContactRow.__table__  # type: ignore[assignment]
 
 
 def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[Contact]:
-    """Insert or replace the records of these contacts; gives those that end with this save."""
+    """Insert or replace the records of these contacts and their visits; gives those that end with this save.
+
+    A contact ends once: one that was ended already, or was and lives again after all, isn't given a second time.
+    """
+    batch = list({contact.id: contact for contact in contacts}.values())
+    known = _known(session, [contact.id for contact in batch])
     ended: list[Contact] = []
-    batch = list(contacts)
-    rows: dict[str, ContactRow] = {}
-    for start in range(0, len(batch), ROWS_AT_ONCE):  # one look for many: each alone would flush the one before
-        ids = [contact.id for contact in batch[start : start + ROWS_AT_ONCE]]
-        rows |= {row.id: row for row in session.scalars(select(ContactRow).where(ContactRow.id.in_(ids)))}
+    rows = []
     for contact in batch:
-        row = rows.get(contact.id)
-        if row is None:
-            row = ContactRow(id=contact.id, caller_index="", caller="", caller_name="")
-            session.add(row)
-        if contact.ended_at and row.ended_at is None:
+        before = known.get(contact.id)
+        followed = before is not None and (before.ended_at is not None or bool((before.progress or {}).get(FOLLOWED)))
+        if contact.ended_at is not None and not followed:
             ended.append(contact)
-        # Sealing is not deterministic: an unchanged number is not sealed anew.
-        if row.caller_index != sealer.index(contact.caller):
-            row.caller, row.caller_index = sealer.seal(contact.caller), sealer.index(contact.caller)
-        if not row.caller_name:
-            row.caller_name = sealer.seal(contact.caller_name)
-        row.call, row.sip_call_id, row.dialled = contact.call[:150], contact.sip_call_id[:255], contact.dialled[:80]
-        row.line, row.language, row.flow_version = contact.line, contact.language, contact.flow_version
-        row.served_by, row.failure = contact.served_by, contact.failure
-        row.started_at, row.answered_at, row.ended_at = contact.started_at, contact.answered_at, contact.ended_at
-        row.outcome = contact.outcome.value if contact.outcome else None
-        row.path = [{"node": step.node, "at": step.at.isoformat(), "keys": step.keys} for step in contact.path]
-        row.visits = [_visit_as_json(visit) for visit in contact.visits]
-        row.progress = {
+        rows.append(_row(sealer, contact, before, followed=followed or contact.ended_at is not None))
+    insert_or_replace(session, CONTACTS, rows, ["id"])
+    visits.save(session, batch)
+    return ended
+
+
+def _known(session: Session, ids: Sequence[str]) -> dict[str, Any]:
+    """What a new version of a record keeps of the stored one, by contact."""
+    kept = (CONTACTS.c.id, CONTACTS.c.ended_at, CONTACTS.c.progress, CONTACTS.c.caller, CONTACTS.c.caller_index, CONTACTS.c.caller_name)
+    found: dict[str, Any] = {}
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        found |= {row.id: row for row in session.execute(select(*kept).where(CONTACTS.c.id.in_(ids[start : start + ROWS_AT_ONCE])))}
+    return found
+
+
+def _row(sealer: Sealer, contact: Contact, before: Any, *, followed: bool) -> dict[str, Any]:
+    # Sealing is not deterministic: an unchanged number is not sealed anew.
+    index = sealer.index(contact.caller)
+    caller = before.caller if before and before.caller_index == index else sealer.seal(contact.caller)
+    return {
+        "id": contact.id,
+        "call": contact.call[:150],
+        "sip_call_id": contact.sip_call_id[:255],
+        "caller": caller,
+        "caller_index": index,
+        "caller_name": (before.caller_name if before else "") or sealer.seal(contact.caller_name),
+        "dialled": contact.dialled[:80],
+        "line": contact.line,
+        "language": contact.language,
+        "flow_version": contact.flow_version,
+        "served_by": contact.served_by,
+        "started_at": contact.started_at,
+        "answered_at": contact.answered_at,
+        "ended_at": contact.ended_at,
+        "outcome": contact.outcome.value if contact.outcome else None,
+        "failure": contact.failure,
+        "pbx": contact.pbx,
+        "last_node": contact.path[-1].node[:64] if contact.path else None,
+        "nodes": len(contact.path),
+        "path": [{"node": step.node, "at": step.at.isoformat(), "keys": step.keys} for step in contact.path],
+        "visits": [_visit_as_json(visit) for visit in contact.visits],
+        "progress": {
             "complaint": contact.complaint,
             "complaint_complete": contact.complaint_complete,
             "left_message": contact.left_message,
@@ -54,8 +90,10 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[
             "finished": contact.finished,
             "talked_to": contact.talked_to,
             "resume": contact.resume,
-        }
-    return ended
+            "end_uncertain": contact.end_uncertain,
+            **({FOLLOWED: True} if followed else {}),
+        },
+    }
 
 
 def load(session: Session, sealer: Sealer, contact_id: str) -> Contact | None:
@@ -134,6 +172,8 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         failure=row.failure,
         served_by=row.served_by,
         resume=progress.get("resume"),
+        end_uncertain=bool(progress.get("end_uncertain")),
+        pbx=row.pbx,
     )
 
 
@@ -142,23 +182,34 @@ def visits_of_row(row: ContactRow) -> list[Visit]:
     return [_visit(data) for data in row.visits]
 
 
-_VISIT_TIMES = ("joined_at", "picked_up_at", "answered_at", "unanswered_at", "left_at", "talk_ended_at")
-_VISIT_TEXTS = ("queue", "agent", "agent_call", "ended_by", "uncertain")
+_HINTS = typing.get_type_hints(Visit)
+_VISIT_TIMES = frozenset(name for name, kind in _HINTS.items() if datetime in (kind, *typing.get_args(kind)))
+_VISIT_PLAIN = tuple(each.name for each in fields(Visit) if each.name not in {*_VISIT_TIMES, "rings", "outcome"})
 
 
 def _visit_as_json(visit: Visit) -> dict[str, Any]:
     times = {name: at.isoformat() if (at := getattr(visit, name)) else None for name in _VISIT_TIMES}
-    texts = {name: getattr(visit, name) for name in _VISIT_TEXTS}
-    rings = [[r.agent, r.agent_call, r.began_at.isoformat(), r.ended_at.isoformat() if r.ended_at else None] for r in visit.rings]
-    return {**texts, **times, "rings": rings, "outcome": visit.outcome.value if visit.outcome else None}
+    plain = {name: getattr(visit, name) for name in _VISIT_PLAIN}
+    rings = [_ring_as_json(ring) for ring in visit.rings]
+    return {**plain, **times, "rings": rings, "outcome": visit.outcome.value if visit.outcome else None}
 
 
 def _visit(data: dict[str, Any]) -> Visit:
-    def at(text: str | None) -> datetime | None:
-        return datetime.fromisoformat(text) if text else None
-
-    times: dict[str, Any] = {name: at(data[name]) for name in _VISIT_TIMES}
-    texts: dict[str, Any] = {name: data[name] for name in _VISIT_TEXTS}
-    rings = [Ring(agent, call, datetime.fromisoformat(began), at(ended)) for agent, call, began, ended in data["rings"]]
+    """What an older version didn't know of a visit is as ``Visit`` has it by itself."""
+    times: dict[str, Any] = {name: _at(data[name]) for name in _VISIT_TIMES if name in data}
+    plain: dict[str, Any] = {name: data[name] for name in _VISIT_PLAIN if name in data}
     outcome = VisitOutcome(data["outcome"]) if data["outcome"] else None
-    return Visit(**texts, **times, rings=rings, outcome=outcome)
+    return Visit(**plain, **times, rings=[_ring(ring) for ring in data["rings"]], outcome=outcome)
+
+
+def _ring_as_json(ring: Ring) -> list[str | None]:
+    return [ring.agent, ring.agent_call, ring.began_at.isoformat(), ring.ended_at.isoformat() if ring.ended_at else None]
+
+
+def _ring(data: Sequence[Any]) -> Ring:
+    agent, call, began, ended = data
+    return Ring(agent, call, datetime.fromisoformat(began), _at(ended))
+
+
+def _at(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
