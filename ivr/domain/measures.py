@@ -1,0 +1,113 @@
+"""What definitions count: sets of visits, each known both to a tally and to a single visit, so that every number can be explained.
+
+Pure. A measure's count in a tally equals the number of visits it says yes to: a property test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ivr.domain.contacts import VisitOutcome as V
+from ivr.domain.tally import WAITING, Tally
+from ivr.domain.visit_record import REFUSED, VisitRecord
+
+ANSWERED = frozenset({V.ANSWERED})
+ABANDONED = frozenset({V.ABANDONED_WAIT, V.ABANDONED_RING})
+FLOW_OUT = frozenset({V.FLOW_TIMEOUT, V.FLOW_EMPTY, V.FLOW_KEY, V.FAILED})
+WITHDRAWN = frozenset({V.WITHDRAWN})
+# Asterisk raises QueueCallerAbandon, and counts Abandoned, for all of these (app_queue.c).
+ABANDONED_TO_ASTERISK = ABANDONED | {V.FLOW_TIMEOUT, V.FLOW_EMPTY, V.WITHDRAWN}
+LEFT = ANSWERED | ABANDONED | FLOW_OUT | WITHDRAWN  # out of the queue, whichever way
+STILL_WAITING = frozenset({WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """``service_s``: T, answered within it is on time. ``short_s``: S, who gives up within it is not held against us; 0 = off.
+
+    Waits count in tenths of a second, rounded up; limits too, rounded down.
+    """
+
+    service_s: float = 20.0
+    short_s: float = 5.0
+
+
+class Limit(StrEnum):
+    """A limit that is set for the hotline or a line."""
+
+    SERVICE = "T"
+    SHORT = "S"
+
+
+def tenths_of(limit: Limit | float, thresholds: Thresholds) -> int:
+    """The most tenths of a second that are within it; -1 where the limit is off."""
+    if limit is Limit.SHORT and thresholds.short_s <= 0:
+        return -1
+    seconds = {Limit.SERVICE: thresholds.service_s, Limit.SHORT: thresholds.short_s}[limit] if isinstance(limit, Limit) else limit
+    return int(seconds * 10 + 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Visits with one of these outcomes; with ``within`` those that waited at most so long, with ``beyond`` all the others of them."""
+
+    outcomes: frozenset[str]
+    within: Limit | float | None = None
+    beyond: Limit | float | None = None
+
+    def of(self, tally: Tally, thresholds: Thresholds) -> int:
+        return sum(self._of(tally, outcome, thresholds) for outcome in self.outcomes)
+
+    def counts(self, record: VisitRecord, thresholds: Thresholds) -> bool:
+        if (record.outcome or WAITING) not in self.outcomes:
+            return False
+        limit = self.within if self.within is not None else self.beyond
+        if limit is None:
+            return True
+        tenths = record.wait_tenths if record.outcome not in REFUSED else None
+        kept = tenths is not None and tenths <= tenths_of(limit, thresholds)
+        return kept if self.within is not None else not kept
+
+    def _of(self, tally: Tally, outcome: str, thresholds: Thresholds) -> int:
+        if self.within is not None:
+            return tally.within(outcome, tenths_of(self.within, thresholds))
+        beyond = tally.within(outcome, tenths_of(self.beyond, thresholds)) if self.beyond is not None else 0
+        return tally.outcomes[outcome] - beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The visits of its terms, which have none in common."""
+
+    terms: tuple[Term, ...]
+
+    def of(self, tally: Tally, thresholds: Thresholds) -> int:
+        return sum(term.of(tally, thresholds) for term in self.terms)
+
+    def counts(self, record: VisitRecord, thresholds: Thresholds) -> bool:
+        return any(term.counts(record, thresholds) for term in self.terms)
+
+    def __or__(self, other: Measure) -> Measure:
+        """Both; they must not share a visit."""
+        return Measure(self.terms + other.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMeasure:
+    """Calls that ended in one of these ways, whether they came to a queue or not."""
+
+    outcomes: frozenset[str]
+
+    def of(self, tally: Tally) -> int:
+        return sum(tally.contacts[outcome] for outcome in self.outcomes)
+
+    def counts(self, kind: str) -> bool:
+        """``kind``: the contact's outcome, or ``tally.IN_GREETING``."""
+        return kind in self.outcomes
+
+
+def visits(*outcomes: Iterable[str], within: Limit | float | None = None, beyond: Limit | float | None = None) -> Measure:
+    """The visits with any of these outcomes, and that limit."""
+    return Measure((Term(frozenset().union(*(frozenset(found) for found in outcomes)), within, beyond),))
