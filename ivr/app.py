@@ -36,6 +36,7 @@ from ivr.spool_import import SpoolImporter
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import SealBrokenError, Sealer
 from ivr.supervision import Supervision
+from ivr.totals import counting
 from ivr.tracking import Tracker
 from ivr.vip_list import VipList
 from ivr.watchdog import LoopWatchdog
@@ -71,7 +72,11 @@ class Daemon:
         self._tracker = Tracker(
             self._database,
             self._sealer,
-            consequences=(self._promises.when_a_contact_ends, abandoned_call_alert(settings.alerts)),
+            consequences=(
+                self._promises.when_a_contact_ends,
+                abandoned_call_alert(settings.alerts),
+                counting(settings.lines, settings.queues),
+            ),
             after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
         )

@@ -1,26 +1,29 @@
 """What Prometheus is told at /metrics: counters that only grow, gauges read from the live board; no label names a call or a caller.
 
-For the web server. Counters begin at 0 with the process, as Prometheus expects; figures since midnight are gauges.
+For the web server. Counters are those of the database (``ivr.totals``), so they go on after a restart; figures since midnight are gauges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
 
 from ami_bridge import facts as asterisk
+from ivr import totals
 from ivr.board_snapshot import AgentStatus, BoardSnapshot
-from ivr.domain.contacts import Contact, VisitOutcome
+from ivr.domain.contacts import ContactOutcome, VisitOutcome
 from ivr.domain.figures import QueueFigures
+from ivr.store import totals as store
+from ivr.store.totals import Total
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# R4's marks, the usual service level, then what callers bear.
-_WAIT_BUCKETS_S = (1.0, 3.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0)
-_NO_LINE = "none"
 # The times at which each series was made double the page, and no dashboard asks for them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -33,28 +36,28 @@ RATES: dict[str, tuple[str, Callable[[QueueFigures], float | None]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The counters of the database at one moment."""
+
+    totals: Mapping[Total, float] = field(default_factory=dict)
+    gap_s: float = 0.0
+    gaps: int = 0
+
+
+def counted(session: Session, now: datetime) -> Counted:
+    """Read them; for ``Database.read``."""
+    return Counted(store.read(session), *store.link_gaps(session, now))
+
+
 class Metrics:
     """``lines`` and ``queues`` are known from the settings, so that every series is there from the start."""
 
     def __init__(self, lines: Iterable[str], queues: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
-        self._lines, self._queues = frozenset(lines), frozenset(queues)
-        self._contacts = Counter("ivrd_contacts", "Calls that ended.", ["line", "outcome"], registry=self.registry)
-        self._visits = Counter("ivrd_visits", "Queue visits that ended.", ["queue", "outcome"], registry=self.registry)
-        self._waits = Histogram(
-            "ivrd_answer_wait_seconds",
-            "From joining the queue to the agent's pick-up.",
-            ["queue"],
-            buckets=_WAIT_BUCKETS_S,
-            registry=self.registry,
-        )
+        self._counters = _Counters(sorted(lines), sorted(queues))
+        self.registry.register(self._counters)
         self._up = Gauge("ivrd_ami_up", "Whether the link to Asterisk's manager is up.", registry=self.registry)
-        self._gaps = Counter("ivrd_ami_gap_seconds", "Time the link to Asterisk's manager was down.", registry=self.registry)
-        self._lost_links = Counter("ivrd_ami_disconnects", "How often that link was lost.", registry=self.registry)
-        for queue in self._queues:
-            for outcome in VisitOutcome:
-                self._visits.labels(queue, outcome.value)
-            self._waits.labels(queue)
         ProcessCollector(registry=self.registry)
 
     def watch(self, snapshot: Callable[[], BoardSnapshot]) -> None:
@@ -65,32 +68,48 @@ class Metrics:
         """Read at every scrape which share of the waits told to callers came true, by queue."""
         self.registry.register(_PromiseCollector(kept))
 
-    def count(self, contact: Contact) -> None:
-        """A contact has ended and its figures can't change any more. Call once for each."""
-        # A line or queue we don't know would be somebody else's words: labels stay ours.
-        line = contact.line if contact.line in self._lines else _NO_LINE
-        self._contacts.labels(line, contact.outcome.value if contact.outcome else "none").inc()
-        for visit in contact.visits:
-            if visit.queue not in self._queues or visit.outcome is None:
-                continue
-            self._visits.labels(visit.queue, visit.outcome.value).inc()
-            if visit.outcome is VisitOutcome.ANSWERED and visit.wait_s is not None:
-                self._waits.labels(visit.queue).observe(visit.wait_s)
+    def tell(self, counted: Counted) -> None:
+        """The counters as they are now. One that can't be read stays as it was: it must not fall."""
+        self._counters.now = counted
 
     def apply(self, fact: asterisk.Fact) -> None:
-        """The link's ups and downs; other facts are no concern."""
+        """Whether the link is up; other facts are no concern."""
         match fact:
-            case asterisk.LinkEstablished(at=at, gap_from=gap_from):
+            case asterisk.LinkEstablished():
                 self._up.set(1)
-                if gap_from is not None:
-                    self._gaps.inc(max(0.0, (at - gap_from).total_seconds()))
             case asterisk.LinkLost():
                 self._up.set(0)
-                self._lost_links.inc()
 
     def text(self) -> bytes:
         """The exposition, in Prometheus's text format 0.0.4."""
         return generate_latest(self.registry)
+
+
+class _Counters(Collector):
+    def __init__(self, lines: Iterable[str], queues: Iterable[str]) -> None:
+        self._lines, self._queues = [*lines, totals.NO_LINE], list(queues)
+        self.now = Counted()
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        known = self.now.totals
+        contacts = CounterMetricFamily("ivrd_contacts", "Calls that ended.", labels=["line", "outcome"])
+        for line in self._lines:
+            for contact_outcome in ContactOutcome:
+                contacts.add_metric([line, contact_outcome], known.get((totals.CONTACTS, (line, contact_outcome.value)), 0.0))
+        visits = CounterMetricFamily("ivrd_visits", "Queue visits that ended.", labels=["queue", "outcome"])
+        waits = HistogramMetricFamily("ivrd_answer_wait_seconds", "From joining the queue to the agent's pick-up.", labels=["queue"])
+        edges = [*(str(edge) for edge in totals.WAIT_BUCKETS_S), totals.BEYOND]
+        for queue in self._queues:
+            for outcome in VisitOutcome:
+                visits.add_metric([queue, outcome], known.get((totals.VISITS, (queue, outcome.value)), 0.0))
+            grown = accumulate(known.get((totals.WAITS, (queue, edge)), 0.0) for edge in edges)
+            waits.add_metric([queue], list(zip(edges, grown, strict=True)), known.get((totals.WAITS_SUM, (queue,)), 0.0))
+        gaps = CounterMetricFamily("ivrd_ami_gap_seconds", "Time nobody listened to Asterisk's manager.", value=self.now.gap_s)
+        lost = CounterMetricFamily("ivrd_ami_disconnects", "How often listening was interrupted.", value=self.now.gaps)
+        yield from (contacts, visits, waits, gaps, lost)
 
 
 class _BoardCollector(Collector):

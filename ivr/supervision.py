@@ -54,7 +54,7 @@ class Supervision:
         self._clock = clock
         thresholds = Thresholds(settings.targets.service_s, settings.targets.short_s)
         self._metrics = Metrics(settings.lines, settings.queues)
-        self._board = Board(list(settings.queues), thresholds, settings.zone, on_settled=self._metrics.count, clock=clock)
+        self._board = Board(list(settings.queues), thresholds, settings.zone, clock=clock)
         self._metrics.watch(self._board.snapshot)
         self._metrics.watch_promises(promises_kept)
         cases = Cases(database, sealer, on_informed=promise_follow_up(promises, clock=clock), after_commit=outbox.wake, clock=clock)

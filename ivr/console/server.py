@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from pathlib import PurePath
 
@@ -18,8 +20,8 @@ from ivr.console.live import LiveBoard
 from ivr.console.ports import ConsolePorts, ConsoleSettings
 from ivr.console.recordings import HEARINGS, Hearings
 from ivr.console.rendering import STATIC_TYPES, Renderer
-from ivr.metrics import CONTENT_TYPE, Metrics
-from ivr.store.database import Database
+from ivr.metrics import CONTENT_TYPE, Metrics, counted
+from ivr.store.database import Database, StoreError
 from ivr.store.sealing import Sealer
 
 _YEAR_S = 365 * 24 * 3600
@@ -99,6 +101,8 @@ class Console:
         forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"))
         if not self._desk.settings.metrics_from_anywhere and (forwarded or not ip_address(request.remote or "0.0.0.0").is_loopback):  # noqa: S104
             raise web.HTTPForbidden
+        with suppress(StoreError):  # the counters stay as they were last read
+            self._metrics.tell(await self._desk.database.read(partial(counted, now=self._desk.clock())))
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 

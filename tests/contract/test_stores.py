@@ -20,7 +20,7 @@ from support.postgresql import postgresql
 from callflows.trial import TrialCall
 from ivr import flow_service
 from ivr.domain.contacts import Contact, PathStep, Visit, VisitOutcome
-from ivr.store import complaints, contacts, flow_versions
+from ivr.store import complaints, contacts, flow_versions, totals
 from ivr.store.complaints import NewComplaint
 from ivr.store.database import Database, StoreError
 from ivr.store.schema import Base
@@ -155,3 +155,10 @@ async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> No
         await database.write(half)
     assert await asyncio.to_thread(database.read_now, partial(contacts.load, sealer=SEALER, contact_id="7.9")) is None
     await database.probe()
+
+
+def test_counters_grow_together_and_begin_at_nothing(database: Database) -> None:
+    first, second = ("contacts", ("hr", "answered")), ("answer_waits_sum", ("hr",))
+    database.write_now(partial(totals.add, amounts={first: 1.0, second: 2.5}))
+    database.write_now(partial(totals.add, amounts={first: 2.0}))
+    assert database.read_now(totals.read) == {first: 3.0, second: 2.5}

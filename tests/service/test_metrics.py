@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from support.console import console
+from support.house import new_database
 
 from ami_bridge.facts import LinkEstablished, LinkLost
 from ivr.domain.contacts import Contact, Visit, VisitOutcome
-from ivr.metrics import Metrics
+from ivr.metrics import Counted, Metrics, counted
+from ivr.store.database import Database
+from ivr.store.schema import LinkGapRow
+from ivr.totals import counting
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -26,11 +31,23 @@ def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
     return {(sample.name, tuple(sorted(sample.labels.values()))): sample.value for family in families for sample in family.samples}
 
 
-def test_ended_calls_are_counted_and_nobody_is_named() -> None:
+def count(database: Database, contacts: Sequence[Contact]) -> None:
+    consequence = counting(["hr"], ["hr"])
+    for contact in contacts:
+        database.write_now(lambda session, contact=contact: consequence(session, contact))  # type: ignore[misc]
+
+
+def metrics_of(database: Database, now: datetime = NOW) -> Metrics:
+    """Of a daemon that has just been started."""
     metrics = Metrics(["hr"], ["hr"])
-    for number in range(3):
-        metrics.count(answered(number))
-    metrics.count(answered(9, queue="made up by somebody", line="and this"))
+    metrics.tell(database.read_now(lambda session: counted(session, now)))
+    return metrics
+
+
+def test_ended_calls_are_counted_and_nobody_is_named(tmp_path: Path) -> None:
+    database = new_database(tmp_path)
+    count(database, [*(answered(number) for number in range(3)), answered(9, queue="made up by somebody", line="and this")])
+    metrics = metrics_of(database)
     found = samples(metrics)
     assert found["ivrd_contacts_total", ("answered", "hr")] == 3
     assert found["ivrd_contacts_total", ("answered", "none")] == 1
@@ -38,19 +55,46 @@ def test_ended_calls_are_counted_and_nobody_is_named() -> None:
     assert found["ivrd_visits_total", ("full", "hr")] == 0  # there from the start
     assert found["ivrd_answer_wait_seconds_bucket", ("10.0", "hr")] == 3
     assert found["ivrd_answer_wait_seconds_bucket", ("5.0", "hr")] == 0
+    assert found["ivrd_answer_wait_seconds_count", ("hr",)] == 3
+    assert found["ivrd_answer_wait_seconds_sum", ("hr",)] == 24
     text = metrics.text().decode()
     assert "13800138" not in text
     assert "somebody" not in text
 
 
-def test_the_link_s_gaps_add_up() -> None:
+def test_counters_go_on_where_they_were_when_the_daemon_is_started_again(tmp_path: Path) -> None:
+    database = new_database(tmp_path)
+    count(database, [answered(1)])
+    first = samples(metrics_of(database))
+    count(database, [answered(2)])
+    second = samples(metrics_of(database))
+    assert all(second[name] >= value for name, value in first.items() if name[0].endswith(("_total", "_bucket", "_count", "_sum")))
+    assert second["ivrd_contacts_total", ("answered", "hr")] == 2
+
+
+def test_counters_that_can_t_be_read_stay_as_they_were() -> None:
+    metrics = Metrics(["hr"], [])
+    metrics.tell(Counted({("contacts", ("hr", "answered")): 7.0}, 3.0, 1))
+    assert samples(metrics)["ivrd_contacts_total", ("answered", "hr")] == samples(metrics)["ivrd_contacts_total", ("answered", "hr")] == 7
+
+
+def test_the_link_s_gaps_add_up_and_the_open_one_grows(tmp_path: Path) -> None:
+    database = new_database(tmp_path)
+    gaps = [
+        LinkGapRow(pbx="main", began_at=NOW, ended_at=NOW + timedelta(seconds=7), filled=True),
+        LinkGapRow(pbx="main", began_at=NOW + timedelta(seconds=60), ended_at=None, filled=False),
+    ]
+    database.write_now(lambda session: session.add_all(gaps))
+    found = samples(metrics_of(database, NOW + timedelta(seconds=90)))
+    assert (found["ivrd_ami_gap_seconds_total", ()], found["ivrd_ami_disconnects_total", ()]) == (37, 2)
+
+
+def test_whether_the_link_is_up() -> None:
     metrics = Metrics([], [])
     metrics.apply(LinkEstablished(NOW, "22.10.1", None))
+    assert samples(metrics)["ivrd_ami_up", ()] == 1
     metrics.apply(LinkLost(NOW, "reset"))
     assert samples(metrics)["ivrd_ami_up", ()] == 0
-    metrics.apply(LinkEstablished(NOW + timedelta(seconds=7), "22.10.1", NOW))
-    found = samples(metrics)
-    assert (found["ivrd_ami_up", ()], found["ivrd_ami_gap_seconds_total", ()], found["ivrd_ami_disconnects_total", ()]) == (1, 7, 1)
 
 
 async def test_the_board_s_gauges_and_only_this_machine_may_ask(tmp_path: Path) -> None:
