@@ -126,3 +126,15 @@ class ServedByFallback(SessionFact):
 @dataclass(frozen=True, slots=True)
 class CallMissing(SessionFact):
     """A snapshot of Asterisk's channels no longer named this call: it ended while nobody watched, at the latest at ``at``."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchInterrupted(SessionFact):
+    """The link to Asterisk was down from ``since`` until ``at`` while this call was open: what it did meanwhile nobody saw."""
+
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallCutOff(SessionFact):
+    """Asterisk stopped under this call, or had started anew without it: it ended at the latest at ``at``, and nobody hung up."""

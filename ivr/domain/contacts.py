@@ -6,7 +6,7 @@ time-outs and empty queues too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -38,12 +38,23 @@ class VisitOutcome(StrEnum):
     JOIN_EMPTY = "join_empty"
 
 
+class Quality(StrEnum):
+    """How well a visit is known."""
+
+    EXACT = "exact"  # witnessed on AMI, to the microsecond
+    RECONSTRUCTED = "reconstructed"  # in part or whole from queue_log, to the second
+    UNCERTAIN = "uncertain"  # its end was missed, and nothing told it since
+
+
 @dataclass(slots=True)
 class Ring:
+    """An agent's phone rang. ``agent_call`` is empty where only queue_log tells of it, which doesn't name the leg."""
+
     agent: str
     agent_call: str
     began_at: datetime
     ended_at: datetime | None = None
+    result: str = ""  # how it failed: Asterisk's DialStatus, or the verb of queue_log
 
 
 @dataclass(slots=True)
@@ -63,10 +74,21 @@ class Visit:
     ended_by: str | None = None
     outcome: VisitOutcome | None = None
     uncertain: bool = False  # part of it happened while the link to Asterisk was down
+    reconstructed: bool = False  # queue_log told what the link missed: whole seconds
+    inferred: bool = False  # nobody said why it ended: drawn from what came before and after
+    held_s: float = 0.0  # how long the talk was on hold
+    transferred: bool = False  # the agent gave the caller away
+    call: str = ""  # the caller's channel in this queue; another than the contact's where the call went through a Local channel
 
     @property
     def open(self) -> bool:
         return self.outcome is None
+
+    @property
+    def quality(self) -> Quality:
+        if self.uncertain:
+            return Quality.UNCERTAIN
+        return Quality.RECONSTRUCTED if self.reconstructed else Quality.EXACT
 
     @property
     def talking(self) -> bool:
@@ -113,6 +135,7 @@ class Contact:
     id: str
     started_at: datetime
     call: str = ""
+    pbx: str = ""  # the Asterisk it came to, as the settings name it
     caller: str = ""
     caller_name: str = ""
     dialled: str = ""
@@ -149,6 +172,15 @@ class Contact:
     def outcome(self) -> ContactOutcome | None:
         """None while the call goes on."""
         return outcome_of(self) if self.ended_at else None
+
+
+def copied(contact: Contact) -> Contact:
+    """Another object, equal, that shares nothing changeable with it."""
+    return replace(
+        contact,
+        path=[replace(step) for step in contact.path],
+        visits=[replace(visit, rings=[replace(ring) for ring in visit.rings]) for visit in contact.visits],
+    )
 
 
 def outcome_of(contact: Contact) -> ContactOutcome:

@@ -12,6 +12,7 @@ from typing import Any
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
+from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, SERVED
 
 # Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
 SAME_MOMENT = timedelta(seconds=2)
@@ -19,18 +20,6 @@ SAME_MOMENT = timedelta(seconds=2)
 JUST_BEFORE = timedelta(seconds=0.5)
 # When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
 ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
-# QUEUESTATUS as the dialplan reports it after Queue() → what became of a visit nobody answered (app_queue.c, 22.10).
-HUNG_UP = "HANGUP"  # our dialplan's own word, from its h extension
-SERVED = "CONTINUE"  # an agent has served him and hung up first
-_BY_QUEUE_STATUS = {
-    "TIMEOUT": VisitOutcome.FLOW_TIMEOUT,
-    "LEAVEEMPTY": VisitOutcome.FLOW_EMPTY,
-    "LEAVEUNAVAIL": VisitOutcome.FLOW_EMPTY,
-    "WITHDRAW": VisitOutcome.WITHDRAWN,
-    "FULL": VisitOutcome.FULL,
-    "JOINEMPTY": VisitOutcome.JOIN_EMPTY,
-    "JOINUNAVAIL": VisitOutcome.JOIN_EMPTY,
-}
 
 
 def fold(contact: Contact, fact: asterisk.Fact) -> None:
@@ -142,7 +131,7 @@ def _came_back(contact: Contact, queue: str, status: str, at: datetime) -> None:
     if status == SERVED:  # by whom, and after how long, is not known
         visit.outcome, visit.talk_ended_at, visit.ended_by, visit.left_at = VisitOutcome.ANSWERED, at, "agent", None
     else:
-        visit.outcome, visit.left_at = _BY_QUEUE_STATUS.get(status, VisitOutcome.FAILED), at
+        visit.outcome, visit.left_at = BY_QUEUE_STATUS.get(status, VisitOutcome.FAILED), at
 
 
 def _end_as_told(contact: Contact, at: datetime) -> None:
@@ -234,14 +223,14 @@ def _exited(contact: Contact, fact: asterisk.QueueExited) -> None:
     visit = contact.open_visit or _taken_for_abandoned(contact, fact)
     if visit and visit.queue == fact.queue:
         visit.left_at = visit.left_at or fact.at
-        if fact.status == HUNG_UP:
+        if fact.status == ABANDONED:
             visit.outcome = _abandoned(visit, visit.left_at)
         elif fact.status:
-            visit.outcome = _BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
+            visit.outcome = BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
         elif contact.ended_at is None:
             visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
     elif fact.status in ("FULL", "JOINEMPTY", "JOINUNAVAIL"):  # refused at the door: Asterisk sends no event of its own
-        refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=_BY_QUEUE_STATUS[fact.status])
+        refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=BY_QUEUE_STATUS[fact.status])
         contact.visits.append(refused)
 
 
@@ -300,6 +289,26 @@ def _abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
     return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at is not None else VisitOutcome.ABANDONED_WAIT
 
 
+def _missed(contact: Contact, fact: session.CallMissing) -> None:
+    close_uncertain(contact, fact.at)
+
+
+def _interrupted(contact: Contact, _: session.WatchInterrupted) -> None:
+    """What goes on may have ended meanwhile, and begun again: only what comes after can tell."""
+    for visit in contact.visits:
+        if visit.open or visit.talking:
+            visit.uncertain = True
+
+
+def _cut_off(contact: Contact, fact: session.CallCutOff) -> None:
+    for visit in contact.visits:
+        if visit.open:
+            visit.outcome, visit.left_at = VisitOutcome.FAILED, fact.at
+        elif visit.talking:
+            visit.talk_ended_at, visit.ended_by = fact.at, "system"
+    _end(contact, fact.at)
+
+
 def close_uncertain(contact: Contact, at: datetime) -> None:
     """End a contact that a snapshot no longer names: it ended while nobody watched, at the latest at ``at``."""
     for visit in contact.visits:
@@ -338,4 +347,7 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     session.FlowFinished: _finished,
     session.FlowFailed: _failed,
     session.ServedByFallback: _fallback,
+    session.CallMissing: _missed,
+    session.WatchInterrupted: _interrupted,
+    session.CallCutOff: _cut_off,
 }

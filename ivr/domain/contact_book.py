@@ -1,0 +1,258 @@
+"""All contacts that are followed now, each read from its own facts: the one way from facts to records, live, replayed and in a batch.
+
+Pure. ``ivr.tracking`` keeps one beside the ledger, ``ivr.replaying`` one for recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from ami_bridge import facts as asterisk
+from ivr.domain import call_facts as session
+from ivr.domain.contacts import Contact
+from ivr.domain.journal import Journal
+from ivr.domain.ledger import Entry, Source
+from ivr.domain.reading import Reading
+
+# A contact is opened by these alone; other facts of unknown calls are of calls that are none of ours.
+OPENING = (asterisk.CallArrived, session.CallTaken, session.ServedByFallback)
+# Recordings of other dialplans have no arrival in our context: whoever was in a queue, or refused by one, has called.
+OPENING_ANYWHERE = (*OPENING, asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.QueueExited)
+# What a caller's own channel is named by: later facts that name it are his, whatever Linkedid they bear.
+_NAMES_THE_CALLER = (asterisk.CallArrived, session.CallTaken, asterisk.CallerQueued, asterisk.CallerWaiting)
+_NAMES_A_LEG = (asterisk.AgentRang, asterisk.AgentPickedUp, asterisk.AgentAnswered)
+_OF_AGENTS = (
+    asterisk.AgentStateReported,
+    asterisk.AgentAdded,
+    asterisk.AgentRemoved,
+    asterisk.AgentPaused,
+    asterisk.AgentUnpaused,
+)
+# Calls are told to have ended this long before Asterisk says that it stops: it hangs up everything first.
+STOPPING = timedelta(seconds=5)
+OURS = "cb-"  # how the channel ids of calls begin that we make ourselves
+_NO_CALL = frozenset({"", "NONE", "MANAGER", "CLI", "REALTIME"})  # what stands in queue_log's callid column instead of one
+_FAR_END = ";2"  # what Asterisk adds to a Local channel's id for its far end
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a fact came to. ``kept`` belongs into the ledger; ``changed`` are new objects in place of the ones before."""
+
+    changed: tuple[Contact, ...] = ()
+    kept: tuple[Entry, ...] = ()
+
+
+@dataclass(slots=True)
+class _Held:
+    """One contact: what was told of it, and what is read from that. ``seed``: what an old database had of it."""
+
+    pbx: str
+    contact: Contact
+    reading: Reading
+    told: Journal = field(default_factory=Journal)
+    logged: Journal = field(default_factory=Journal)
+
+    def entries(self) -> list[Entry]:
+        return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)
+
+
+class ContactBook:
+    """``apply`` entries in the order they come."""
+
+    def __init__(self, *, any_dialplan: bool = False) -> None:
+        self._opening = OPENING_ANYWHERE if any_dialplan else OPENING
+        self._held: dict[str, _Held] = {}
+        self._contacts: dict[str, Contact] = {}
+        self.contacts: Mapping[str, Contact] = MappingProxyType(self._contacts)
+        self._by_call: dict[tuple[str, str], str] = {}  # (PBX, Uniqueid) of a caller's channel → contact
+        self._by_leg: dict[tuple[str, str], str] = {}  # and of an agent's
+        self._made_by_us: set[str] = set()
+        self._present: dict[str, set[str]] = {}  # by PBX: contacts named by the snapshot that is coming in
+        self._lost_at: dict[str, datetime] = {}
+
+    def apply(self, entry: Entry, *, driven: Container[str] = frozenset()) -> Applied:
+        """Take in one fact. ``driven``: contacts a session drives now, which a snapshot can't know better."""
+        fact, pbx = entry.fact, entry.pbx
+        match fact:
+            case asterisk.LinkLost():
+                self._lost_at.setdefault(pbx, fact.at)
+                return Applied(kept=(entry,))
+            case asterisk.LinkEstablished():
+                return self._interrupted(entry, fact)
+            case asterisk.CallPresent():
+                if pbx in self._present and (found := self._contact_of(pbx, fact)):
+                    self._present[pbx].add(found)
+                return Applied()
+            case asterisk.SnapshotComplete():
+                return self._missing(entry, driven)
+            case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
+                return self._cut_off(entry, driven)
+            case asterisk.CallbackReported():
+                self._made_by_us.add(fact.call)
+                return Applied(kept=(entry,))
+        if isinstance(fact, _OF_AGENTS):
+            return Applied(kept=(entry,))
+        return self._of_contact(entry)
+
+    def entries(self, contact_id: str) -> Sequence[Entry]:
+        """What was told of a contact that is still held, by time."""
+        return self._held[contact_id].entries() if contact_id in self._held else ()
+
+    def take_up(self, contact_id: str, entries: Iterable[Entry]) -> Contact | None:
+        """Read a contact anew from the ledger, after a restart or for a fact that came late. None without entries."""
+        held: _Held | None = None
+        for entry in entries:
+            if held is None:
+                held = self._open(contact_id, entry)
+            self._note(held, contact_id, entry)
+        return self._read(contact_id, held) if held else None
+
+    def take_up_contact(self, contact: Contact) -> None:
+        """A contact of which there is a record and no ledger: what comes is folded onto it."""
+        self._held[contact.id] = _Held(contact.pbx, contact, Reading(contact))
+        self._contacts[contact.id] = contact
+        for call in filter(None, (contact.call, contact.id)):
+            self._by_call[contact.pbx, call] = contact.id
+        for visit in contact.visits:
+            for leg in (visit.agent_call, *(ring.agent_call for ring in visit.rings)):
+                if leg:
+                    self._by_leg[contact.pbx, leg] = contact.id
+
+    def forget(self, contact_id: str) -> None:
+        """Let go of a contact; facts that come later open none."""
+        if self._held.pop(contact_id, None) is None:
+            return
+        del self._contacts[contact_id]
+        for index in (self._by_call, self._by_leg):
+            for key in [key for key, found in index.items() if found == contact_id]:
+                del index[key]
+
+    def contact_of(self, fact: asterisk.Fact, pbx: str | None = None) -> str | None:
+        """The contact a fact is about, if it is held: by caller's channel, by agent's leg, by contact; bare ends of talks by the agent."""
+        for each in (pbx,) if pbx is not None else dict.fromkeys(held.pbx for held in self._held.values()):
+            if found := self._contact_of(each, fact):
+                return found
+        return None
+
+    def _contact_of(self, pbx: str, fact: asterisk.Fact) -> str | None:
+        call, leg = getattr(fact, "call", ""), getattr(fact, "agent_call", "")
+        found = self._by_call.get((pbx, call)) or self._by_leg.get((pbx, call)) or self._by_leg.get((pbx, leg))
+        if found:
+            return found
+        contact = getattr(fact, "contact", "")
+        for candidate in (contact, f"{pbx}/{contact}") if contact else ():
+            if candidate in self._held and self._held[candidate].pbx == pbx:
+                return candidate
+        return self._talking(pbx, fact) if isinstance(fact, asterisk.TalkEnded) and not contact else None
+
+    def _talking(self, pbx: str, fact: asterisk.TalkEnded) -> str | None:
+        """After a Redirect AgentComplete names no channel: the open talk of this queue and agent is meant, if there is one."""
+        for contact_id, held in reversed(self._held.items()):
+            visits = held.contact.visits if held.pbx == pbx else ()
+            if any(visit.talking and (visit.queue, visit.agent) == (fact.queue, fact.agent) for visit in visits):
+                return contact_id
+        return None
+
+    def _of_contact(self, entry: Entry) -> Applied:
+        contact_id = self._contact_of(entry.pbx, entry.fact) or self._opened_by(entry)
+        if contact_id is None:
+            return Applied()
+        held = self._held[contact_id]
+        if not self._note(held, contact_id, entry):
+            return Applied()
+        return Applied((self._read(contact_id, held),), (entry,))
+
+    def _opened_by(self, entry: Entry) -> str | None:
+        fact = entry.fact
+        call = getattr(fact, "call", "")
+        own = call.removesuffix(_FAR_END)
+        if own in self._made_by_us or own.startswith(OURS):  # whoever is called back waits in a queue too: he didn't call
+            return None
+        if entry.source is Source.QUEUE_LOG:
+            contact_id = "" if call in _NO_CALL else call
+        elif isinstance(fact, self._opening):
+            contact_id = getattr(fact, "contact", "") or call
+        else:
+            return None
+        if not contact_id:
+            return None
+        if contact_id in self._held:  # another PBX has a call of the same name
+            contact_id = f"{entry.pbx}/{contact_id}"
+        self._open(contact_id, entry)
+        return contact_id
+
+    def _open(self, contact_id: str, entry: Entry) -> _Held:
+        contact = Contact(contact_id, entry.fact.at, pbx=entry.pbx)
+        held = self._held[contact_id] = _Held(entry.pbx, contact, Reading(contact))
+        self._contacts[contact_id] = contact
+        return held
+
+    def _note(self, held: _Held, contact_id: str, entry: Entry) -> bool:
+        """Write it into the contact's journal; False if it stands there already."""
+        fact = entry.fact
+        logged = entry.source is Source.QUEUE_LOG
+        journal = held.logged if logged else held.told
+        if journal.holds(entry):
+            return False
+        at_end = journal.add(entry)
+        held.reading.add(fact, logged=logged, at_end=at_end)
+        call, leg = getattr(fact, "call", ""), getattr(fact, "agent_call", "")
+        if call and (logged or isinstance(fact, _NAMES_THE_CALLER)):
+            self._by_call[held.pbx, call] = contact_id
+        if leg and isinstance(fact, _NAMES_A_LEG):
+            self._by_leg[held.pbx, leg] = contact_id
+        return True
+
+    def _read(self, contact_id: str, held: _Held) -> Contact:
+        told, logged = ([entry.fact for entry in journal] for journal in (held.told, held.logged))
+        held.contact = self._contacts[contact_id] = held.reading.read(told, logged)
+        return held.contact
+
+    def _derived(self, entry: Entry, facts: Iterable[session.SessionFact]) -> Applied:
+        """Facts that the book draws from one about the whole PBX: one for each contact, so that each can be read by itself."""
+        applied = [self._of_contact(Entry(entry.pbx, entry.source, fact)) for fact in list(facts)]
+        return Applied(
+            tuple(contact for each in applied for contact in each.changed),
+            (entry, *(derived for each in applied for derived in each.kept)),
+        )
+
+    def _live(self, pbx: str) -> Iterable[tuple[str, _Held]]:
+        return ((found, held) for found, held in self._held.items() if held.pbx == pbx and held.contact.ended_at is None)
+
+    def _interrupted(self, entry: Entry, fact: asterisk.LinkEstablished) -> Applied:
+        """A snapshot follows; what open contacts did since the link was lost, or since we last wrote of them, nobody saw."""
+        self._present[entry.pbx] = set()
+        lost = fact.gap_from or self._lost_at.pop(entry.pbx, None)
+        self._lost_at.pop(entry.pbx, None)
+        return self._derived(
+            entry,
+            [
+                session.WatchInterrupted(fact.at, found, lost or max((each.fact.at for each in held.told), default=held.contact.started_at))
+                for found, held in self._live(entry.pbx)
+            ],
+        )
+
+    def _missing(self, entry: Entry, driven: Container[str]) -> Applied:
+        """What a snapshot didn't name has ended while nobody watched."""
+        present = self._present.pop(entry.pbx, None)
+        if present is None:
+            return Applied()
+        absent = [found for found, _ in self._live(entry.pbx) if found not in present and found not in driven]
+        return self._derived(entry, [session.CallMissing(entry.fact.at, found) for found in absent])
+
+    def _cut_off(self, entry: Entry, driven: Container[str]) -> Applied:
+        """Asterisk stopped, or began anew: no call of before lives, and whoever seems to have hung up just before didn't."""
+        at = entry.fact.at
+        cut = [
+            found
+            for found, held in self._held.items()
+            if held.pbx == entry.pbx
+            and found not in driven
+            and held.contact.started_at <= at
+            and (held.contact.ended_at is None or timedelta(0) <= at - held.contact.ended_at <= STOPPING)
+        ]
+        return self._derived(entry, [session.CallCutOff(at, found) for found in cut])

@@ -1,0 +1,38 @@
+"""A contact as its facts read now: Asterisk's events and the sessions' by ``folding``, queue_log's by ``log_reading``, then reconciled.
+
+Pure; ``contact_book`` keeps one for each contact. A fact that comes last is folded onto what was read; others mean reading anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ami_bridge.facts import Fact
+from ivr.domain.contacts import Contact, copied
+from ivr.domain.folding import fold
+from ivr.domain.log_reading import visits_of
+from ivr.domain.reconciling import reconciled
+
+
+class Reading:
+    """``first``: the contact before any fact was told, or as an old database had it."""
+
+    def __init__(self, first: Contact) -> None:
+        self._first = copied(first)
+        self._told: Contact | None = copied(first)  # None: to be read anew
+
+    def add(self, fact: Fact, *, logged: bool, at_end: bool) -> None:
+        if logged:
+            return
+        if not at_end:
+            self._told = None
+        elif self._told is not None:
+            fold(self._told, fact)
+
+    def read(self, told: Sequence[Fact], logged: Sequence[Fact]) -> Contact:
+        """``told`` and ``logged`` are all that was told, in order."""
+        if self._told is None:
+            self._told = copied(self._first)
+            for fact in told:
+                fold(self._told, fact)
+        return reconciled(copied(self._told), visits_of(logged), watched=bool(told))
