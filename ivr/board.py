@@ -15,15 +15,19 @@ from zoneinfo import ZoneInfo
 from ami_bridge import facts as asterisk
 from ivr.board_snapshot import LATE_AFTER_S, AgentStatus, BoardSnapshot, LostCaller, QueueNow, RunningCall, Stage
 from ivr.domain.contacts import Contact, ContactOutcome, Visit
-from ivr.domain.figures import QueueFigures, Thresholds, queue_figures
+from ivr.domain.figures import Figures, figures_of
 from ivr.domain.intervals import Grain, floor
+from ivr.domain.measures import Limits, Thresholds
 from ivr.domain.numbers import masked
+from ivr.domain.tally import Tally
+from ivr.domain.visit_record import record_of
 
 # A contact's figures can still change this long after its end: the dialplan's word of a queue comes after the session's.
 SETTLE = timedelta(seconds=10)
 
 # AST_DEVICE_* of Asterisk's include/asterisk/devicestate.h. app_queue rings a phone whose state is unknown (0) like an idle one.
 _IDLE, _RINGING, _BUSY = frozenset({0, 1}), frozenset({6, 7}), frozenset({2, 3, 8})
+_Tallies = dict[Thresholds, Tally]
 _LOST = frozenset({ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING, ContactOutcome.REJECTED_CAPACITY})
 
 
@@ -33,14 +37,14 @@ class Board:
     def __init__(
         self,
         queues: Sequence[str],
-        thresholds: Thresholds,
+        limits: Limits | Thresholds,
         zone: ZoneInfo,
         *,
         on_settled: Callable[[Contact], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.changed = asyncio.Event()
-        self._thresholds = thresholds
+        self._limits = limits if isinstance(limits, Limits) else Limits(limits)
         self._zone = zone
         self._on_settled = on_settled
         self._clock = clock
@@ -53,8 +57,7 @@ class Board:
 
     def _begin_day(self, since: datetime) -> None:
         self._since = since
-        nothing = queue_figures((), since, self._thresholds)
-        self._settled: dict[str, QueueFigures] = dict.fromkeys(self._queues, nothing)
+        self._settled: dict[str, _Tallies] = {queue: {self._limits.default: Tally()} for queue in self._queues}
         self._settled_ids: set[str] = set()
         self._settled_outcomes: Counter[ContactOutcome] = Counter()
         self._lost: dict[str, LostCaller] = {}
@@ -101,10 +104,12 @@ class Board:
         self._roll(now)
         self.settle(now)
         by_queue: dict[str, list[Visit]] = {name: [] for name in self._settled}
+        today: dict[str, _Tallies] = {}
         for contact in self._contacts.values():
+            self._count(contact, today)
             for visit in contact.visits:
                 by_queue.setdefault(visit.queue, []).append(visit)
-        queues = tuple(self._queue_now(name, visits, now) for name, visits in by_queue.items())
+        queues = tuple(self._queue_now(name, visits, today.get(name, {}), now) for name, visits in by_queue.items())
         running = [call for contact in self._contacts.values() if (call := _running(contact))]
         recent = [contact for contact in self._contacts.values() if contact.started_at >= self._since]
         outcomes = self._settled_outcomes + Counter(contact.outcome for contact in recent if contact.outcome)
@@ -113,7 +118,7 @@ class Board:
             at=now,
             since=self._since,
             queues=queues,
-            total=combined([queue.figures for queue in queues]),
+            total=figures_of((queue.figures for queue in queues), now),
             running=tuple(sorted(running, key=lambda call: call.started_at)),
             lost=tuple(sorted(self._lost.values(), key=lambda caller: caller.at, reverse=True)),
             calls_today=self._settled_outcomes.total() + len(recent),
@@ -129,19 +134,20 @@ class Board:
             self._on_settled(contact)
 
     def _settle(self, contacts: Sequence[Contact]) -> None:
-        visits: dict[str, list[Visit]] = {}
         for contact in contacts:
             self._contacts.pop(contact.id, None)
             self._settled_ids.add(contact.id)
             if contact.outcome and contact.started_at >= self._since:
                 self._settled_outcomes[contact.outcome] += 1
-            for visit in contact.visits:
-                if visit.joined_at >= self._since:
-                    visits.setdefault(visit.queue, []).append(visit)
-        for queue, found in visits.items():
-            counted = queue_figures(found, self._clock(), self._thresholds)
-            so_far = self._settled.get(queue)
-            self._settled[queue] = combined([so_far, counted]) if so_far else counted
+            self._count(contact, self._settled)
+
+    def _count(self, contact: Contact, into: dict[str, _Tallies]) -> None:
+        """The visits that began today."""
+        thresholds = self._limits.of(contact.line)
+        for number, visit in enumerate(contact.visits, 1):
+            if visit.joined_at >= self._since:
+                record = record_of(visit, contact.id, number, pbx=contact.pbx, line=contact.line)
+                into.setdefault(visit.queue, {}).setdefault(thresholds, Tally()).add(record)
 
     def _roll(self, now: datetime) -> None:
         since = floor(now, Grain.DAY, self._zone)
@@ -183,10 +189,9 @@ class Board:
             contacts=tuple(dict.fromkeys((*(known.contacts if known else ()), contact.id))),
         )
 
-    def _queue_now(self, name: str, visits: Sequence[Visit], now: datetime) -> QueueNow:
+    def _queue_now(self, name: str, visits: Sequence[Visit], today: _Tallies, now: datetime) -> QueueNow:
         waiting = [visit for visit in visits if visit.open]
-        today = queue_figures([visit for visit in visits if visit.joined_at >= self._since], now, self._thresholds)
-        settled = self._settled.get(name)
+        settled = self._settled.get(name, {})
         return QueueNow(
             name=name,
             waiting=len(waiting),
@@ -195,7 +200,7 @@ class Board:
             late=sum(1 for visit in waiting if (now - visit.joined_at).total_seconds() > LATE_AFTER_S),
             longest_since=min((visit.joined_at for visit in waiting), default=None),
             agents=Counter(status for (queue, _), status in self._members.items() if queue == name),
-            figures=combined([settled, today]) if settled else today,
+            figures=figures_of((Figures(settled, now), Figures(today, now)), now),
         )
 
 
@@ -208,30 +213,6 @@ def agent_status(state: int, paused: bool) -> AgentStatus:
     if paused:
         return AgentStatus.PAUSED
     return AgentStatus.IDLE if state in _IDLE else AgentStatus.AWAY
-
-
-def combined(parts: Sequence[QueueFigures]) -> QueueFigures:
-    """The figures of disjoint sets of visits together: the same as if they had been counted at once."""
-    if not parts:
-        return queue_figures((), datetime.now(UTC), Thresholds())
-    marks = [mark for mark, _ in parts[0].answered_within]
-    return QueueFigures(
-        offered=sum(part.offered for part in parts),
-        answered=sum(part.answered for part in parts),
-        abandoned=sum(part.abandoned for part in parts),
-        abandoned_wait=sum(part.abandoned_wait for part in parts),
-        abandoned_ring=sum(part.abandoned_ring for part in parts),
-        abandoned_short=sum(part.abandoned_short for part in parts),
-        flow_out=sum(part.flow_out for part in parts),
-        refused=sum(part.refused for part in parts),
-        withdrawn=sum(part.withdrawn for part in parts),
-        waiting=sum(part.waiting for part in parts),
-        on_time=sum(part.on_time for part in parts),
-        answered_within=tuple((mark, sum(part.answered_within[place][1] for part in parts)) for place, mark in enumerate(marks)),
-        answered_waits=tuple(sorted(wait for part in parts for wait in part.answered_waits)),
-        longest_wait=max((part.longest_wait for part in parts if part.longest_wait is not None), default=None),
-        uncertain=any(part.uncertain for part in parts),
-    )
 
 
 def _running(contact: Contact) -> RunningCall | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ivr.domain.contacts import ContactOutcome
-from ivr.domain.figures import QueueFigures
+from ivr.domain.figures import Figures
 
 LATE_AFTER_S = 10.0  # R4: answered never later than 10 s
 
@@ -74,7 +74,7 @@ class QueueNow:
     late: int  # have waited longer than LATE_AFTER_S
     longest_since: datetime | None
     agents: Mapping[AgentStatus, int]
-    figures: QueueFigures
+    figures: Figures
 
     @property
     def present(self) -> int:
@@ -90,7 +90,7 @@ class BoardSnapshot:
     at: datetime
     since: datetime
     queues: tuple[QueueNow, ...]
-    total: QueueFigures
+    total: Figures
     running: tuple[RunningCall, ...]
     lost: tuple[LostCaller, ...]
     calls_today: int

@@ -19,7 +19,7 @@ from ami_bridge import facts as asterisk
 from ivr import totals
 from ivr.board_snapshot import AgentStatus, BoardSnapshot
 from ivr.domain.contacts import ContactOutcome, VisitOutcome
-from ivr.domain.figures import QueueFigures
+from ivr.domain.definition_book import ABANDONMENTS, SERVICE_LEVELS
 from ivr.store import totals as store
 from ivr.store.totals import Total
 
@@ -27,12 +27,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # The times at which each series was made double the page, and no dashboard asks for them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-RATES: dict[str, tuple[str, Callable[[QueueFigures], float | None]]] = {
-    "sl.strict": ("ivrd_sl_ratio", lambda figures: figures.service_level_strict),
-    "sl.inclusive": ("ivrd_sl_ratio", lambda figures: figures.service_level_inclusive),
-    "abandon.queue": ("ivrd_abandon_ratio", lambda figures: figures.abandon_queue),
-    "abandon.raw": ("ivrd_abandon_ratio", lambda figures: figures.abandon_raw),
-    "loss": ("ivrd_loss_ratio", lambda figures: figures.loss_rate),
+# Definition → the gauge that shows it. A definition's name is the label; names are ours, so that series stay few.
+RATES: Mapping[str, str] = {
+    **dict.fromkeys(SERVICE_LEVELS, "ivrd_sl_ratio"),
+    **dict.fromkeys((name for name in ABANDONMENTS if name != "loss"), "ivrd_abandon_ratio"),
+    "loss": "ivrd_loss_ratio",
 }
 
 
@@ -129,7 +128,7 @@ class _BoardCollector(Collector):
         agents = GaugeMetricFamily("ivrd_agents", "Agents of the queue by state.", labels=["queue", "state"])
         rates = {
             name: GaugeMetricFamily(name, "Share since local midnight; absent without calls.", labels=["queue", "definition"])
-            for name in sorted({name for name, _ in RATES.values()})
+            for name in sorted(set(RATES.values()))
         }
         for queue in board.queues:
             waiting.add_metric([queue.name], queue.waiting)
@@ -138,8 +137,8 @@ class _BoardCollector(Collector):
             talking.add_metric([queue.name], queue.talking)
             for status in AgentStatus:
                 agents.add_metric([queue.name, status.value], queue.agents.get(status, 0))
-            for definition, (name, rate) in RATES.items():
-                value = rate(queue.figures)
+            for definition, name in RATES.items():
+                value = queue.figures.value(definition)
                 if value is not None:
                     rates[name].add_metric([queue.name, definition], value)
         yield from (waiting, oldest, late, talking, agents, *rates.values())

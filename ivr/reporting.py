@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.domain.contacts import Contact, Visit
-from ivr.domain.figures import QueueFigures, Thresholds, percentile, queue_figures
+from ivr.domain.figures import Figures, Thresholds, queue_figures
 from ivr.domain.intervals import Grain, intervals
 
 
@@ -40,7 +40,7 @@ class ReportRow:
     name: str
     start: datetime
     end: datetime
-    figures: QueueFigures
+    figures: Figures
 
 
 def report_rows(
@@ -77,7 +77,6 @@ def _within(visits: Iterable[Visit], start: datetime, end: datetime) -> list[Vis
 def row_as_json(row: ReportRow, by: By, zone: ZoneInfo) -> dict[str, Any]:
     """One row as ``ivrd report --format json`` prints it: shares from 0 to 1, seconds as numbers."""
     f = row.figures
-    waits = f.answered_waits
     return {
         by.value: row.name,
         "start": row.start.astimezone(zone).isoformat(),
@@ -102,8 +101,8 @@ def row_as_json(row: ReportRow, by: By, zone: ZoneInfo) -> dict[str, Any]:
         },
         "asa": {
             "mean": _seconds(f.average_speed_of_answer),
-            "p50": _seconds(percentile(waits, 0.5)),
-            "p90": _seconds(percentile(waits, 0.9)),
+            "p50": _seconds(f.value("asa.p50")),
+            "p90": _seconds(f.value("asa.p90")),
         },
         "answered_within": {f"{mark:g}": count for mark, count in f.answered_within},
         "longest_wait": _seconds(f.longest_wait),

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.board_snapshot import BoardSnapshot, LostCaller, QueueNow, RunningCall
-from ivr.domain.figures import QueueFigures
+from ivr.domain.figures import Figures
 
 
 def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str], most_lost: int) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def board_as_json(board: BoardSnapshot, zone: ZoneInfo, promised: dict[str, str]
     }
 
 
-def figures_as_json(figures: QueueFigures) -> dict[str, Any]:
+def figures_as_json(figures: Figures) -> dict[str, Any]:
     """The names of ``ivrd report --format json``."""
     return {
         "offered": figures.offered,

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ivr.board_snapshot import BoardSnapshot
-from ivr.domain.figures import QueueFigures
+from ivr.domain.figures import Figures
 from ivr.flow_troubles import FlowTrouble
 
 # Of fewer calls a rate says little: it is shown, but raises no alarm.
@@ -43,19 +43,19 @@ class Standing(StrEnum):
     BAD = "bad"
 
 
-def loss_standing(figures: QueueFigures, target: float) -> Standing:
+def loss_standing(figures: Figures, target: float) -> Standing:
     """呼损率: at most the target."""
     rate = figures.loss_rate
     return _standing(rate is not None, rate is not None and rate <= target, figures)
 
 
-def service_standing(figures: QueueFigures, target: float) -> Standing:
+def service_standing(figures: Figures, target: float) -> Standing:
     """The strict service level: at least the target."""
     rate = figures.service_level_strict
     return _standing(rate is not None, rate is not None and rate >= target, figures)
 
 
-def _standing(known: bool, holds: bool, figures: QueueFigures) -> Standing:
+def _standing(known: bool, holds: bool, figures: Figures) -> Standing:
     if not known:
         return Standing.NONE
     if holds:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from ivr.domain.contacts import Contact, ContactOutcome, VisitOutcome
-from ivr.domain.figures import QueueFigures
+from ivr.domain.figures import Figures
 from ivr.domain.numbers import masked
 
 
@@ -113,7 +113,7 @@ class LossTurn:
     loss_rate: float | None
 
 
-def loss_turn(rule: LossRule, *, high: bool, figures: QueueFigures) -> LossTurn | None:
+def loss_turn(rule: LossRule, *, high: bool, figures: Figures) -> LossTurn | None:
     """Whether the loss rate of a window's visits turns the state; None when it stays. ``high``: it was high until now."""
     decided = figures.offered - figures.waiting
     rate = figures.loss_rate

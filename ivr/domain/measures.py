@@ -5,8 +5,8 @@ Pure. A measure's count in a tally equals the number of visits it says yes to: a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivr.domain.contacts import VisitOutcome as V
@@ -32,6 +32,18 @@ class Thresholds:
 
     service_s: float = 20.0
     short_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The hotline's thresholds, and those of lines that have their own."""
+
+    default: Thresholds
+    lines: Mapping[str, Thresholds] = field(default_factory=dict)
+
+    def of(self, line: str | None) -> Thresholds:
+        """``line`` is None or "" for callers who chose none."""
+        return self.lines.get(line, self.default) if line else self.default
 
 
 class Limit(StrEnum):

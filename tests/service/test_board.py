@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.house import new_database
 
 from ami_bridge.facts import AgentStateReported, CallArrived, CallerQueued, LinkEstablished, LinkLost, SnapshotComplete
-from ivr.board import SETTLE, Board, agent_status, combined
+from ivr.board import SETTLE, Board, agent_status
 from ivr.board_snapshot import AgentStatus, Stage
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
-from ivr.domain.figures import Thresholds, queue_figures
+from ivr.domain.figures import Thresholds, figures_of, queue_figures
 from ivr.store.sealing import Sealer
 from ivr.tracking import Tracker
 
@@ -165,7 +165,7 @@ visits = st.builds(
 @given(st.lists(visits), st.lists(visits))
 def test_figures_of_parts_are_the_figures_of_the_whole(one: list[Visit], other: list[Visit]) -> None:
     now = NOON + timedelta(seconds=120)
-    assert combined([queue_figures(one, now, T), queue_figures(other, now, T)]) == queue_figures(one + other, now, T)
+    assert figures_of([queue_figures(one, now, T), queue_figures(other, now, T)], now) == queue_figures(one + other, now, T)
 
 
 @given(st.lists(st.tuples(visits, st.booleans(), st.booleans()), max_size=30))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.domain.contacts import Visit, VisitOutcome
-from ivr.domain.figures import Thresholds, percentile, queue_figures
+from ivr.domain.definitions import percentile
+from ivr.domain.figures import Thresholds, queue_figures
 from ivr.domain.intervals import Grain, intervals
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -41,7 +43,7 @@ def test_the_worked_example() -> None:
     assert figures.abandon_raw == pytest.approx(0.333, abs=0.0005)
     assert figures.loss_rate == pytest.approx(0.467, abs=0.0005)
     assert figures.average_speed_of_answer == pytest.approx(28.5)
-    assert (percentile(figures.answered_waits, 0.5), percentile(figures.answered_waits, 0.9)) == (17.0, 90.0)
+    assert (figures.value("asa.p50"), figures.value("asa.p90")) == (17.0, 90.0)
     assert figures.answered_within == ((3.0, 0), (10.0, 2), (20.0, 5))
     assert figures.longest_wait == 90.0
 
@@ -79,12 +81,16 @@ def test_nobody_is_lost_from_the_count(visits: list[Visit], service_s: float, sh
         assert rate is None or 0 <= rate <= 1
 
 
-@given(st.lists(st.floats(0, 1000), min_size=1, max_size=30), st.floats(0.01, 1))
-def test_a_percentile_lies_among_the_values(values: list[float], share: float) -> None:
-    values.sort()
-    found = percentile(values, share)
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=30), st.floats(0.01, 1))
+def test_a_percentile_parts_the_values(values: list[int], share: float) -> None:
+    found = percentile(Counter(values), share)
     assert found is not None
-    assert values[0] <= found <= values[-1]
+    at_most, below = sum(value <= found for value in values), sum(value < found for value in values)
+    assert below <= share * len(values) + 1e-9 <= at_most + 2e-9
+
+
+def test_the_half_is_the_median() -> None:
+    assert [percentile(Counter(values), 0.5) for values in ([1, 2], [1, 2, 9], [4, 4, 8, 9], [])] == [1.5, 2, 6.0, None]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"])
