@@ -1,4 +1,4 @@
-"""The periods reports are made of: local days, weeks from Monday, months, and which of them are due. Pure; used by this room and its clock."""
+"""The periods reports are made of: local days, weeks from Monday, months; and which are due. Pure; used by this room and its clock."""
 
 from __future__ import annotations
 
