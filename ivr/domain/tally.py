@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from ivr.domain.contacts import ContactOutcome, VisitOutcome
-from ivr.domain.visit_record import REFUSED, Quality, VisitRecord
+from ivr.domain.contacts import ContactOutcome, Quality, VisitOutcome
+from ivr.domain.visit_record import REFUSED, VisitRecord
 
 WAITING = "waiting"  # beside the outcomes: entered, not out yet
 # A contact that hung up while it was being greeted had not come to us yet: counted apart from ``abandoned_ivr``.

@@ -7,20 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from ivr.domain.contacts import Visit, VisitOutcome
+from ivr.domain.contacts import Quality, Visit, VisitOutcome
 
 _MILLISECOND = timedelta(milliseconds=1)
 REFUSED = frozenset({VisitOutcome.FULL, VisitOutcome.JOIN_EMPTY})
-
-
-class Quality(StrEnum):
-    """How well we know it: heard as it happened; told afterwards by queue_log; or partly guessed."""
-
-    EXACT = "exact"
-    RECONSTRUCTED = "reconstructed"
-    UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +67,9 @@ def record_of(visit: Visit, contact: str, number: int, *, pbx: str, line: str | 
         wait_ms=milliseconds(left_at - visit.joined_at) if left_at and visit.outcome else None,
         ring_ms=_ms(visit.ring_s),
         talk_ms=_ms(visit.talk_s),
-        held_ms=None,
+        held_ms=_ms(visit.held_s) if visit.talk_s is not None else None,
         ended_by=visit.ended_by,
-        quality=Quality.UNCERTAIN if visit.uncertain else Quality.EXACT,
+        quality=visit.quality,
     )
 
 

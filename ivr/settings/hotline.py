@@ -32,12 +32,17 @@ class Hotline(Section):
 
 
 class Line(Section):
-    """One of the hotline's lines: its department, its queue and its hours (R1)."""
+    """One of the hotline's lines: its department, its queue and its hours (R1).
+
+    ``service_s`` and ``short_s``: its own limits, where they aren't those of [targets].
+    """
 
     name: Texts
     queue: Name
     department: str = ""
     hours: str = "hotline"
+    service_s: Annotated[float, Field(gt=0, le=600)] | None = None
+    short_s: Annotated[float, Field(ge=0, le=60)] | None = None
 
 
 class Queue(Section):
