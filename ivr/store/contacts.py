@@ -101,6 +101,25 @@ def load(session: Session, sealer: Sealer, contact_id: str) -> Contact | None:
     return _contact(row, sealer) if row else None
 
 
+def load_all(session: Session, sealer: Sealer, ids: Sequence[str]) -> list[Contact]:
+    """Those of these that there are."""
+    found: list[Contact] = []
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        rows = session.scalars(select(ContactRow).where(ContactRow.id.in_(ids[start : start + ROWS_AT_ONCE])))
+        found += [_contact(row, sealer) for row in rows]
+    return found
+
+
+def ids_of_calls(session: Session, calls: Sequence[str], since: datetime) -> list[str]:
+    """The contacts that are named like one of these channels, or whose caller's channel it was, if they began after ``since``."""
+    found: dict[str, None] = {}
+    for start in range(0, len(calls), ROWS_AT_ONCE):
+        some = calls[start : start + ROWS_AT_ONCE]
+        found |= dict.fromkeys(session.scalars(select(CONTACTS.c.id).where(CONTACTS.c.id.in_(some))))
+        found |= dict.fromkeys(session.scalars(select(CONTACTS.c.id).where(CONTACTS.c.call.in_(some), CONTACTS.c.started_at >= since)))
+    return list(found)
+
+
 def unfinished(session: Session, sealer: Sealer) -> list[Contact]:
     """Contacts without an end: the calls that ran when the daemon stopped."""
     rows = session.scalars(select(ContactRow).where(ContactRow.ended_at.is_(None)).order_by(ContactRow.started_at))
@@ -203,12 +222,12 @@ def _visit(data: dict[str, Any]) -> Visit:
 
 
 def _ring_as_json(ring: Ring) -> list[str | None]:
-    return [ring.agent, ring.agent_call, ring.began_at.isoformat(), ring.ended_at.isoformat() if ring.ended_at else None]
+    return [ring.agent, ring.agent_call, ring.began_at.isoformat(), ring.ended_at.isoformat() if ring.ended_at else None, ring.result]
 
 
 def _ring(data: Sequence[Any]) -> Ring:
-    agent, call, began, ended = data
-    return Ring(agent, call, datetime.fromisoformat(began), _at(ended))
+    agent, call, began, ended, *result = data
+    return Ring(agent, call, datetime.fromisoformat(began), _at(ended), *result)
 
 
 def _at(text: str | None) -> datetime | None:
