@@ -19,8 +19,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ami_bridge.facts import AnyFact
-from ami_bridge.queue_log_verbs import NOBODY, VERBS, Row, UnreadableRowError
+from ami_bridge.facts import AnyFact, QueueExited, TalkEnded
+from ami_bridge.queue_log_verbs import NOBODY, VERBS, Row, UnreadableRowError, entered_unseen
 
 # logger.c formats a row into 8192 bytes; the time and the names before it come on top.
 MAX_LINE_BYTES = 16 * 1024
@@ -29,6 +29,7 @@ _BACKWARDS = timedelta(seconds=2)  # threads write rows a moment out of turn
 _LONGEST_NUMBER_BYTES = 80  # AST_CHANNEL_NAME: what SIP leaves of a caller's number
 _NO_CALLS = frozenset({"", NOBODY, "MANAGER", "CLI", "REALTIME"})
 _MOST_QUEUES = 10_000
+_MOST_VISITS = 20_000
 _MOST_WARNINGS = 64
 
 
@@ -48,6 +49,7 @@ class QueueLogReader:
         self._last: datetime | None = None
         self._elsewhere: tuple[datetime, tuple[AnyFact, ...]] | None = None  # a row of another year, until the next tells if time moved
         self._queues: set[str] = set()
+        self._visits: dict[tuple[str, str], None] = {}  # open now: a call in a queue, in the order they began
         self._strange_bytes = 0  # so many bytes from here may be the rest of a caller's number
 
     @property
@@ -149,9 +151,23 @@ class QueueLogReader:
                 "field count", f"{row.verb} has {count} fields where Asterisk writes {verb.most} at most; what is known of it was read"
             )
         facts = verb.facts(row)
+        if verb.of_call and verb.of_queue:
+            facts = self._begun(row, facts)
         if verb.of_queue and len(self._queues) < _MOST_QUEUES:
             self._queues.add(row.queue)
         return facts
+
+    def _begun(self, row: Row, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:
+        """The facts, and before them what is known of the beginning of a visit that this log doesn't hold."""
+        visit = (row.call, row.queue)
+        unseen = () if visit in self._visits else entered_unseen(row)
+        if unseen or row.verb == "ENTERQUEUE":
+            if len(self._visits) >= _MOST_VISITS:
+                del self._visits[next(iter(self._visits))]
+            self._visits[visit] = None
+        if isinstance(facts[-1], QueueExited | TalkEnded):
+            self._visits.pop(visit, None)
+        return unseen + facts
 
     def _in_time(self, at: datetime, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:
         """The facts, unless the row stands alone in another year: it waits until the next one says that time has moved."""

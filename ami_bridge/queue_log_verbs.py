@@ -23,6 +23,7 @@ from ami_bridge.facts import (
     AsteriskStarted,
     CallbackReported,
     CallerQueued,
+    CallerWaiting,
     CallTransferred,
     EndedBy,
     QueueExited,
@@ -33,7 +34,7 @@ from ami_bridge.facts import (
 NOBODY = "NONE"
 _HUNG_UP = "HANGUP"  # QueueExited's word for a caller who hung up
 _LOCAL_ENDS = (";1", ";2")
-_LONGEST_RING_S = 24 * 3600
+_LONGEST_S = 24 * 3600
 _PAUSED = "PAUSED"
 
 
@@ -78,6 +79,8 @@ class Verb:
     of_queue: bool = False
     of_agent: bool = False  # True: names one. ABANDON may, and so is False
     of_nobody: bool = False  # the agent is NONE in every genuine row
+    waited: int | None = None  # the field that holds the whole seconds he had waited
+    talked: bool = False  # the last three fields are seconds waited, seconds talked and the place he began with
 
 
 def is_number(text: str) -> bool:
@@ -112,8 +115,8 @@ def _dumped(row: Row) -> tuple[AnyFact, ...]:
 
 
 def _before(row: Row, seconds: float) -> datetime:
-    if not 0 <= seconds <= _LONGEST_RING_S:
-        raise UnreadableRowError("no number", f"no telephone rings as long as this {row.verb} says")
+    if not 0 <= seconds <= _LONGEST_S:
+        raise UnreadableRowError("no number", f"no telephone rings and nobody talks as long as this {row.verb} says")
     return row.at - timedelta(seconds=seconds)
 
 
@@ -161,6 +164,23 @@ def _reported(row: Row) -> tuple[AnyFact, ...]:
     return (CallbackReported(row.at, call, row.text(0), int(cause) if is_number(cause) else 0),)
 
 
+def entered_unseen(row: Row) -> tuple[AnyFact, ...]:
+    """What a row tells of a caller whose ENTERQUEUE isn't in the log: that he waited, and since when; and of a talk, when it began."""
+    verb = VERBS[row.verb]
+    if verb.talked:
+        told = row.data[-3:]
+        if len(told) < 3 or not all(is_number(text) for text in told):
+            return ()
+        began = _before(row, int(told[1]))
+        waiting = CallerWaiting(began, "", row.call, row.queue, int(told[2]), float(told[0]))
+        return (waiting, AgentAnswered(began, "", row.call, row.queue, row.agent, ""))
+    if verb.waited is None or not is_number(row.text(verb.waited)):
+        return ()
+    place = row.text(verb.waited - 1) if verb.waited else ""
+    waited = float(row.text(verb.waited))
+    return (CallerWaiting(row.at, "", row.call, row.queue, int(place) if is_number(place) else 0, waited),)
+
+
 def _nothing(row: Row) -> tuple[AnyFact, ...]:
     return ()
 
@@ -176,20 +196,20 @@ def _of_member(facts: Callable[[Row], tuple[AnyFact, ...]], most: int = 1) -> Ve
 
 VERBS: Mapping[str, Verb] = {
     "ENTERQUEUE": Verb(3, 4, _entered, of_call=True, of_queue=True, of_nobody=True),
-    "CONNECT": Verb(1, 3, _connected, of_call=True, of_queue=True, of_agent=True),
-    "COMPLETECALLER": Verb(2, 3, _completed(EndedBy.CALLER), of_call=True, of_queue=True, of_agent=True),
-    "COMPLETEAGENT": Verb(2, 3, _completed(EndedBy.AGENT), of_call=True, of_queue=True, of_agent=True),
-    "BLINDTRANSFER": Verb(4, 5, _given_away, of_call=True, of_queue=True, of_agent=True),
-    "ATTENDEDTRANSFER": Verb(5, 6, _handed_over, of_call=True, of_queue=True, of_agent=True),
+    "CONNECT": Verb(1, 3, _connected, of_call=True, of_queue=True, of_agent=True, waited=0),
+    "COMPLETECALLER": Verb(2, 3, _completed(EndedBy.CALLER), of_call=True, of_queue=True, of_agent=True, talked=True),
+    "COMPLETEAGENT": Verb(2, 3, _completed(EndedBy.AGENT), of_call=True, of_queue=True, of_agent=True, talked=True),
+    "BLINDTRANSFER": Verb(4, 5, _given_away, of_call=True, of_queue=True, of_agent=True, talked=True),
+    "ATTENDEDTRANSFER": Verb(5, 6, _handed_over, of_call=True, of_queue=True, of_agent=True, talked=True),
     "TRANSFER": Verb(2, 5, _given_away, of_call=True, of_queue=True, of_agent=True),  # until 11
     "RINGNOANSWER": Verb(1, 1, _rang, of_call=True, of_queue=True, of_agent=True),
     "RINGCANCELED": Verb(1, 1, _rang, of_call=True, of_queue=True, of_agent=True),
     "AGENTDUMP": Verb(0, 0, _dumped, of_call=True, of_queue=True, of_agent=True),
-    "ABANDON": Verb(3, 3, _abandoned, of_call=True, of_queue=True),
-    "EXITWITHTIMEOUT": Verb(1, 3, _exited("TIMEOUT"), of_call=True, of_queue=True),
-    "EXITEMPTY": Verb(3, 3, _exited("LEAVEEMPTY"), of_call=True, of_queue=True),
-    "EXITWITHKEY": Verb(2, 4, _exited(""), of_call=True, of_queue=True),
-    "WITHDRAW": Verb(3, 4, _exited("WITHDRAW"), of_call=True, of_queue=True),
+    "ABANDON": Verb(3, 3, _abandoned, of_call=True, of_queue=True, waited=2),
+    "EXITWITHTIMEOUT": Verb(1, 3, _exited("TIMEOUT"), of_call=True, of_queue=True, waited=2),
+    "EXITEMPTY": Verb(3, 3, _exited("LEAVEEMPTY"), of_call=True, of_queue=True, waited=2),
+    "EXITWITHKEY": Verb(2, 4, _exited(""), of_call=True, of_queue=True, waited=3),
+    "WITHDRAW": Verb(3, 4, _exited("WITHDRAW"), of_call=True, of_queue=True, waited=2),
     "SYSCOMPAT": Verb(0, 0, _exited("SYSCOMPAT"), of_call=True, of_queue=True),
     "FULL": _refusal("FULL"),
     "JOINEMPTY": _refusal("JOINEMPTY"),

@@ -21,6 +21,7 @@ from ami_bridge.facts import (
     AsteriskStarted,
     CallbackReported,
     CallerQueued,
+    CallerWaiting,
     CallTransferred,
     EndedBy,
     QueueExited,
@@ -46,6 +47,11 @@ def row(rest: str, after: int = 0) -> bytes:
 def read(*lines: bytes) -> tuple[list[AnyFact], QueueLogReader]:
     reader = QueueLogReader("queue_log")
     return [fact for line in lines for fact in reader.line(line)], reader
+
+
+def entered(call: str = CALL, queue: str = "hr") -> bytes:
+    """Before the hour of the rows: what comes then isn't a visit whose beginning is unknown."""
+    return row(f"{call}|{queue}|NONE|ENTERQUEUE||138|1", -60)
 
 
 def exited(status: str) -> QueueExited:
@@ -113,10 +119,62 @@ def exited(status: str) -> QueueExited:
     ],
 )
 def test_a_row_is_these_facts(rest: str, facts: list[AnyFact]) -> None:
-    found, reader = read(row(rest))
-    assert found == facts
+    found, reader = read(entered(), row(rest))
+    assert found[1:] == facts
     if "138|x|3" not in rest and "|1380|00|" not in rest and "|why|not" not in rest:
         assert (dict(reader.counts), reader.warnings) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("rest", "facts"),
+    [
+        ("NONE|ABANDON|1|2|8", [CallerWaiting(AT, "", CALL, "hr", 2, 8.0), exited("HANGUP")]),
+        ("NONE|EXITWITHKEY|9|1|2|8", [CallerWaiting(AT, "", CALL, "hr", 2, 8.0), exited("")]),
+        ("NONE|EXITWITHTIMEOUT|1", [exited("TIMEOUT")]),
+        (
+            "A|CONNECT|9|leg|4",
+            [
+                CallerWaiting(AT, "", CALL, "hr", 0, 9.0),
+                AgentRang(AT - seconds(4), "", CALL, "hr", "A", "leg"),
+                AgentAnswered(AT, "", CALL, "hr", "A", "leg"),
+            ],
+        ),
+        (
+            "A|COMPLETEAGENT|9|60|2",
+            [
+                CallerWaiting(AT - seconds(60), "", CALL, "hr", 2, 9.0),
+                AgentAnswered(AT - seconds(60), "", CALL, "hr", "A", ""),
+                TalkEnded(AT, "", CALL, "hr", "A", EndedBy.AGENT),
+            ],
+        ),
+        (
+            "A|ATTENDEDTRANSFER|LINK|PJSIP/1-1|PJSIP/2-2|9|60|2",
+            [
+                CallerWaiting(AT - seconds(60), "", CALL, "hr", 2, 9.0),
+                AgentAnswered(AT - seconds(60), "", CALL, "hr", "A", ""),
+                CallTransferred(AT, "", CALL, TransferKind.ATTENDED, "", "PJSIP/2-2"),
+                TalkEnded(AT, "", CALL, "hr", "A", EndedBy.TRANSFER),
+            ],
+        ),
+        ("A|COMPLETEAGENT|9|60", [TalkEnded(AT, "", CALL, "hr", "A", EndedBy.AGENT)]),
+    ],
+)
+def test_a_log_cut_at_its_beginning_tells_when_the_wait_began(rest: str, facts: list[AnyFact]) -> None:
+    again = row(f"{CALL}|hr|{rest}")
+    assert read(again)[0] == facts
+    assert read(entered(), again)[0] == [
+        CallerQueued(AT - seconds(60), "", CALL, "hr", 1, "138"),
+        *(
+            fact
+            for fact in facts
+            if not isinstance(fact, CallerWaiting) and fact != AgentAnswered(AT - seconds(60), "", CALL, "hr", "A", "")
+        ),
+    ]
+
+
+def test_a_beginning_is_told_once() -> None:
+    found, _ = read(row(f"{CALL}|hr|A|CONNECT|9|leg|4"), row(f"{CALL}|hr|A|COMPLETEAGENT|9|60|2"))
+    assert [type(fact) for fact in found] == [CallerWaiting, AgentRang, AgentAnswered, TalkEnded]
 
 
 @pytest.mark.parametrize(
@@ -144,15 +202,15 @@ def test_a_row_is_these_facts(rest: str, facts: list[AnyFact]) -> None:
     ],
 )
 def test_what_is_no_row_of_asterisks_gives_nothing_and_is_said(line: bytes, kind: str) -> None:
-    found, reader = read(line, line)
-    assert found == []
+    found, reader = read(entered(), line, line)
+    assert found[1:] == []
     assert reader.counts[kind] == 2
-    assert [warning.startswith("queue_log:1: ") for warning in reader.warnings] == [True]
+    assert [warning.startswith("queue_log:2: ") for warning in reader.warnings] == [True]
 
 
 def test_a_row_with_more_fields_than_known_is_read_and_said() -> None:
-    found, reader = read(row(f"{CALL}|hr|Agent One|CONNECT|2|x|2|new"))
-    assert len(found) == 2
+    found, reader = read(entered(), row(f"{CALL}|hr|Agent One|CONNECT|2|x|2|new"))
+    assert len(found) == 3
     assert reader.counts == {"field count": 1}
 
 
@@ -213,7 +271,7 @@ def test_a_line_break_in_a_number_forges_no_row() -> None:
     forged = row(f"{CALL}|hr|Li|CONNECT|0|x|0")
     genuine = row(f"{CALL}|hr|NONE|ABANDON|1|1|8")
     found, reader = read(f"{EPOCH}|{CALL}|hr|NONE|ENTERQUEUE||06\n".encode(), forged, forged[:-1] + b"|1\n", genuine)
-    assert found == [exited("HANGUP")]
+    assert found == [CallerWaiting(AT, "", CALL, "hr", 1, 8.0), exited("HANGUP")]
     assert reader.counts == {"field count": 1, "after a broken number": 2}
 
 
@@ -242,7 +300,8 @@ def test_time_that_goes_backwards_is_said_and_the_rows_are_read() -> None:
 def test_a_table_gives_fields_and_fractions() -> None:
     reader = QueueLogReader("asterisk.queue_log")
     at = AT + timedelta(microseconds=123_456)
-    assert reader.row(at, CALL, "hr", "NONE", "ABANDON", ["1", "1", "8", "", ""]) == (QueueExited(at, "", CALL, "hr", "HANGUP"),)
+    waiting = CallerWaiting(at, "", CALL, "hr", 2, 8.0)
+    assert reader.row(at, CALL, "hr", "NONE", "ABANDON", ["1", "2", "8", "", ""]) == (waiting, QueueExited(at, "", CALL, "hr", "HANGUP"))
     assert reader.counts == {}
 
 
