@@ -1,0 +1,395 @@
+"""The fold of agents: ledger entries into intervals that tile each agent's time, and the events his figures count. Pure.
+
+AMI tells all while its link is up; queue_log counts where the link was down, and alone where there never was one. Entries of the log
+may come late: the time since the last settled moment is then read anew, so that any order of arrival gives the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import TypeVar
+
+from ami_bridge import facts as asterisk
+from ivr.domain.agent_record import AgentRecord, Member, Seen, Talk
+from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, Rules
+from ivr.domain.agent_tiling import Moment, Tiling, tiled
+from ivr.domain.ledger import Entry, Source
+
+T = TypeVar("T")
+_MOST_REMEMBERED = 10_000
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+# A row of queue_log has whole seconds, cut off.
+_LOG_GRAIN = timedelta(seconds=1)
+# How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
+KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
+_TOLD_OF_AGENTS = (
+    asterisk.AgentStateReported,
+    asterisk.AgentAdded,
+    asterisk.AgentRemoved,
+    asterisk.AgentPaused,
+    asterisk.AgentUnpaused,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A fact that concerns one agent. ``at`` never goes back among those of one source."""
+
+    at: datetime
+    source: Source
+    fact: asterisk.Fact
+    leg: str = ""
+    handed_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nobody listened to AMI from ``begin`` until ``end``; None: still so."""
+
+    begin: datetime
+    end: datetime | None = None
+
+    def has(self, at: datetime) -> bool:
+        return at > self.begin - _LOG_GRAIN and (self.end is None or at <= self.end)
+
+
+@dataclass(slots=True)
+class _Link:
+    """What we have of one PBX's two sources."""
+
+    gaps: list[Gap] = field(default_factory=lambda: [Gap(_BEGINNING)])
+    log_until: datetime = _BEGINNING
+    ami_at: datetime = _BEGINNING
+    snapshot: list[asterisk.Fact] | None = None
+
+    @property
+    def listening(self) -> bool:
+        return self.gaps[-1].end is not None if self.gaps else True
+
+    def counts(self, told: _Told) -> bool:
+        return told.source is not Source.QUEUE_LOG or any(gap.has(told.at) for gap in reversed(self.gaps))
+
+    def close(self, at: datetime) -> None:
+        if self.gaps and self.gaps[-1].end is None:
+            self.gaps[-1] = Gap(self.gaps[-1].begin, max(at, self.gaps[-1].begin))
+
+    def open(self, begin: datetime) -> None:
+        if self.listening:
+            self.gaps.append(Gap(begin))
+        else:
+            self.gaps[-1] = Gap(min(begin, self.gaps[-1].begin))
+
+
+@dataclass(slots=True)
+class _Life:
+    """One agent: as he was at ``base_at``, what was told since, and what follows from it."""
+
+    base_at: datetime
+    base: AgentRecord = field(default_factory=AgentRecord)
+    journal: list[_Told] = field(default_factory=list)
+    known: set[tuple[Source, asterisk.Fact]] = field(default_factory=set)
+    record: AgentRecord = field(default_factory=AgentRecord)
+    moments: list[Moment] = field(default_factory=list)
+    past: list[Interval] = field(default_factory=list)
+    past_events: dict[str, AgentEvent] = field(default_factory=dict)
+    read: tuple[datetime, Reading] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An agent since ``base_at``: what may still change. ``due``: when it changes by itself next."""
+
+    base_at: datetime
+    intervals: tuple[Interval, ...]
+    events: Mapping[str, AgentEvent]
+    due: datetime | None
+
+
+class AgentBook:
+    """``apply`` entries in the order they come; ``read`` gives an agent's last minutes, ``settle`` lets older ones go."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules()
+        self._lives: dict[AgentKey, _Life] = {}
+        self._links: dict[str, _Link] = {}
+        self._legs: dict[tuple[str, str], str] = {}  # the leg of an offer or a talk → agent
+        self._rang: dict[tuple[str, str], tuple[str, str]] = {}  # queue_log: the call offered last → agent, and what stands for the leg
+        self._handed_on: dict[tuple[str, str], str] = {}  # a call that was transferred → by whom
+        self.late = 0  # entries older than what is settled, left out
+
+    @property
+    def agents(self) -> Iterable[AgentKey]:
+        return self._lives.keys()
+
+    def listening(self, pbx: str) -> bool:
+        """Does AMI tell now?"""
+        return self._links.get(pbx, _Link()).listening
+
+    def down_since(self) -> datetime | None:
+        """Since when the link is down that is down longest; None when none is, or none ever was up."""
+        return min((link.gaps[-1].begin for link in self._links.values() if not link.listening and link.ami_at > _BEGINNING), default=None)
+
+    def apply(self, entry: Entry) -> set[AgentKey]:
+        """Whom this changes. Entries that are no agent's concern change nobody."""
+        link = self._links.setdefault(entry.pbx, _Link())
+        fact = entry.fact
+        if entry.source is Source.QUEUE_LOG:
+            grown, link.log_until = fact.at > link.log_until, max(fact.at, link.log_until)
+            changed = self._route(entry)
+            if grown and not link.listening:  # the gap's quiet times are told of, too
+                changed |= self._of(entry.pbx)
+            return changed
+        if entry.source is not Source.AMI:
+            return set()
+        link.ami_at = max(fact.at, link.ami_at)
+        match fact:
+            case asterisk.LinkEstablished(gap_from=gap_from):
+                link.snapshot = []
+                if gap_from and (not link.gaps or link.gaps[-1].end is None or gap_from > link.gaps[-1].end):
+                    link.open(gap_from)
+                return self._reread(entry.pbx)
+            case asterisk.LinkLost(at=at):
+                link.snapshot = None
+                link.open(at)
+                return self._reread(entry.pbx)
+            case asterisk.SnapshotComplete(at=at):
+                return self._snapshot(entry.pbx, link, at)
+            case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
+                return {key for key in self._of(entry.pbx) if self._tell(key, _Told(fact.at, Source.AMI, fact))}
+        if link.snapshot is not None:
+            link.snapshot.append(fact)
+            return set()
+        if link.gaps and link.gaps[-1].begin == _BEGINNING and link.gaps[-1].end is None:
+            link.close(fact.at)  # a recording: nobody says that the link is there
+        return self._route(entry)
+
+    def restore(self, key: AgentKey, last: Interval, heard_until: datetime) -> None:
+        """At start, for an agent who isn't known: as the store had him, the link being down since ``heard_until``."""
+        link = self._links.setdefault(key.pbx, _Link())
+        link.gaps, link.ami_at = [Gap(max(heard_until, last.began_at))] if not link.ami_at > _BEGINNING else link.gaps, heard_until
+        record = AgentRecord()
+        if last.state is not AgentState.OFFLINE:
+            paused = last.state in (AgentState.ON_BREAK, AgentState.GOING_OFFLINE)
+            record.members[""] = Member(paused, last.reason)
+            record.paused_since = last.began_at if paused else None
+        if last.call and last.state in (AgentState.TALKING, AgentState.GOING_OFFLINE):
+            record.talks[f"restored:{last.call}"] = Talk(last.queue, last.call, last.call)
+        life = _Life(last.began_at, record, record=record.copy())
+        life.moments = [Moment(last.began_at, record.situation())]
+        self._lives[key] = life
+
+    def read(self, key: AgentKey, now: datetime) -> Reading:
+        """His time since the last settled moment, until ``now`` (aware); the last interval has no end."""
+        life = self._lives[key]
+        if life.read and life.read[0] <= now and not (life.read[1].due and life.read[1].due <= now):
+            return life.read[1]
+        tiling = tiled(life.moments, now, self._rules)
+        link = self._links[key.pbx]
+        reading = Reading(life.base_at, tuple(_qualified(tiling, link)), life.record.events, tiling.due)
+        life.read = (now, reading)
+        return reading
+
+    def past(self, key: AgentKey) -> tuple[Sequence[Interval], Iterable[AgentEvent]]:
+        """What is settled and wasn't forgotten."""
+        life = self._lives[key]
+        return life.past, life.past_events.values()
+
+    def settle(self, key: AgentKey, now: datetime, keep: timedelta = KEEP) -> None:
+        """What is older than ``keep`` can't change any more; what follows from a gap that queue_log may still fill can."""
+        life, link = self._lives[key], self._links[key.pbx]
+        before = now - keep
+        for gap in link.gaps:
+            if gap.end is None or now - gap.end < CATCH_UP:
+                before = min(before, gap.begin)
+        cut = max((at for at in tiled(life.moments, now, self._rules).cuts if life.base_at < at <= before), default=None)
+        if cut is None:
+            return
+        kept: list[_Told] = []
+        for told in life.journal:
+            if told.at >= cut:
+                kept.append(told)
+            elif link.counts(told):
+                _fold(life.base, told, link)
+        reading = self.read(key, now)
+        life.past += [interval for interval in reading.intervals if interval.began_at < cut]
+        life.past_events |= life.base.events
+        life.base.events.clear()
+        link.gaps = [gap for gap in link.gaps[:-1] if gap.end and now - gap.end < keep + CATCH_UP + keep] + link.gaps[-1:]
+        life.base_at, life.journal = cut, kept
+        life.known = {(told.source, told.fact) for told in kept}
+        self._again(key)
+
+    def forget(self, before: datetime) -> None:
+        """Let settled intervals and events go that ended before this."""
+        for life in self._lives.values():
+            life.past = [interval for interval in life.past if interval.ended_at and interval.ended_at > before]
+            life.past_events = {key: event for key, event in life.past_events.items() if event.at >= before}
+
+    def _of(self, pbx: str) -> set[AgentKey]:
+        keys = {key for key in self._lives if key.pbx == pbx}
+        for key in keys:
+            self._lives[key].read = None
+        return keys
+
+    def _reread(self, pbx: str) -> set[AgentKey]:
+        """Another gap makes other rows of queue_log count."""
+        keys = self._of(pbx)
+        for key in keys:
+            if any(told.source is Source.QUEUE_LOG for told in self._lives[key].journal):
+                self._again(key)
+        return keys
+
+    def _snapshot(self, pbx: str, link: _Link, at: datetime) -> set[AgentKey]:
+        told, link.snapshot = link.snapshot or [], None
+        link.close(at)
+        states = [fact for fact in told if isinstance(fact, asterisk.AgentStateReported) and not fact.removed]
+        calls = frozenset(fact.call for fact in told if isinstance(fact, asterisk.CallPresent))
+        for state in states:
+            self._lives.setdefault(AgentKey(pbx, state.agent), _Life(at))
+        for key in self._of(pbx):
+            mine = [state for state in states if state.agent == key.agent]
+            members = tuple((state.queue, Member(state.paused, state.reason if state.paused else "", state.wrapup_s)) for state in mine)
+            self._tell(key, _Told(at, Source.AMI, Seen(at, members, mine[-1].state if mine else 0, calls)))
+        return self._reread(pbx)
+
+    def _route(self, entry: Entry) -> set[AgentKey]:
+        """To whom it is a concern, by name or by the legs we know."""
+        pbx, fact, source = entry.pbx, entry.fact, entry.source
+        leg, handed_on = "", False
+        names: Iterable[str] = ()
+        match fact:
+            case asterisk.AgentRang(call=call, agent=agent, agent_call=leg):
+                leg = leg or f"{call}@{fact.at.timestamp():.3f}"
+                if source is Source.QUEUE_LOG:
+                    _remember(self._rang, (pbx, call), (agent, leg))
+                _remember(self._legs, (pbx, leg), agent)
+                names = (agent,)
+            case asterisk.AgentRingEnded(call=call, agent_call="") if found := self._rang.get((pbx, call)):
+                names, leg = (found[0],), found[1]
+            case asterisk.AgentPickedUp(agent_call=leg) | asterisk.AgentRingEnded(agent_call=leg):
+                names = self._whose(pbx, leg)
+            case asterisk.AgentAnswered(call=call, agent=agent, agent_call=leg):
+                leg = leg or f"{call}@{fact.at.timestamp():.3f}"
+                _remember(self._legs, (pbx, leg), agent)
+                handed_on = self._handed_on.pop((pbx, call), agent) != agent
+                names = (agent,)
+            case asterisk.TalkEnded(call=call, agent=agent, agent_call=leg, ended_by=ended_by):
+                if ended_by is asterisk.EndedBy.TRANSFER and call:
+                    _remember(self._handed_on, (pbx, call), agent)
+                names = (agent,)
+            case asterisk.CallTransferred(call=call, agent_call=leg):
+                names = self._whose(pbx, leg)
+                for agent in names:
+                    _remember(self._handed_on, (pbx, call), agent)
+            case asterisk.CallHeld(call=leg) | asterisk.CallResumed(call=leg):
+                names = self._whose(pbx, leg)
+            case asterisk.CallEnded(call=call):
+                names = self._in_call(pbx, call)
+                self._legs.pop((pbx, call), None)
+                self._rang.pop((pbx, call), None)
+                self._handed_on.pop((pbx, call), None)
+            case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
+                names = [key.agent for key in self._of(pbx)]
+            case _ if isinstance(fact, _TOLD_OF_AGENTS):
+                names = (fact.agent,)
+        told = _Told(fact.at, source, fact, leg, handed_on)
+        return {key for name in names if self._tell(key := AgentKey(pbx, name), told)}
+
+    def _whose(self, pbx: str, leg: str) -> Sequence[str]:
+        agent = self._legs.get((pbx, leg))
+        return (agent,) if agent is not None and leg else ()
+
+    def _in_call(self, pbx: str, call: str) -> set[str]:
+        """Whose leg it is, and who rings or talks with it."""
+        found = set(self._whose(pbx, call))
+        for key, life in self._lives.items():
+            if key.pbx == pbx and any(each.call == call for calls in (life.record.offers, life.record.talks) for each in calls.values()):
+                found.add(key.agent)
+        return found
+
+    def _tell(self, key: AgentKey, told: _Told) -> bool:
+        """Put it in its place; was it new?"""
+        link = self._links[key.pbx]
+        life = self._lives.get(key)
+        if life is None:
+            life = self._lives[key] = _Life(told.at)
+        if (told.source, told.fact) in life.known:
+            return False
+        if told.at < life.base_at:
+            if life.base != AgentRecord():
+                if told.source is Source.QUEUE_LOG:
+                    self.late += 1
+                    return False
+                told = _Told(life.base_at, told.source, told.fact, told.leg, told.handed_on)
+            else:
+                life.base_at = told.at
+                life.moments.clear()
+        if told.source is not Source.QUEUE_LOG:  # clocks jump: what AMI tells stays in the order it was told
+            before = next((each.at for each in reversed(life.journal) if each.source is not Source.QUEUE_LOG), told.at)
+            told = _Told(max(before, told.at), told.source, told.fact, told.leg, told.handed_on)
+        life.known.add((told.source, told.fact))
+        place = bisect_right(life.journal, told.at, key=attrgetter("at"))
+        life.journal.insert(place, told)
+        if place < len(life.journal) - 1 or not life.moments:
+            self._again(key)
+        elif link.counts(told):
+            self._fold_on(life, told, link)
+        life.read = None
+        return True
+
+    def _again(self, key: AgentKey) -> None:
+        life, link = self._lives[key], self._links[key.pbx]
+        life.record = life.base.copy()
+        life.moments = [Moment(life.base_at, life.record.situation())]
+        for told in life.journal:
+            if link.counts(told):
+                self._fold_on(life, told, link)
+        life.read = None
+
+    def _fold_on(self, life: _Life, told: _Told, link: _Link) -> None:
+        _fold(life.record, told, link)
+        situation = life.record.situation()
+        if situation != life.moments[-1].situation:
+            life.moments.append(Moment(max(told.at, life.moments[-1].at), situation))
+
+
+def _remember(known: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
+    """queue_log never says that a call is over for good: the oldest give way."""
+    known[key] = value
+    if len(known) > _MOST_REMEMBERED:
+        del known[next(iter(known))]
+
+
+def _fold(record: AgentRecord, told: _Told, link: _Link) -> None:
+    record.apply(told.at, told.fact, leg=told.leg, handed_on=told.handed_on, coarse=told.source is Source.QUEUE_LOG)
+
+
+def _qualified(tiling: Tiling, link: _Link) -> Iterable[Interval]:
+    """The pieces as intervals, cut where what is known of them changes."""
+    found: list[Interval] = []
+    for index, piece in enumerate(tiling.pieces):
+        end = tiling.pieces[index + 1].at if index + 1 < len(tiling.pieces) else None
+        for at, until, quality in _qualities(piece.at, end, link):
+            found.append(Interval(piece.state, at, until, piece.reason, piece.queue, piece.call, quality))
+    return found
+
+
+def _qualities(begin: datetime, end: datetime | None, link: _Link) -> Iterable[tuple[datetime, datetime | None, Quality]]:
+    marks = {begin}
+    for gap in link.gaps:
+        marks |= {mark for mark in (gap.begin, min(max(link.log_until, gap.begin), gap.end or link.log_until), gap.end) if mark is not None}
+    inside = sorted(mark for mark in marks if mark >= begin and (end is None or mark < end))
+    parts: list[tuple[datetime, datetime | None, Quality]] = []
+    for index, mark in enumerate(inside):
+        until = inside[index + 1] if index + 1 < len(inside) else end
+        listened = all(mark < gap.begin or (gap.end is not None and mark >= gap.end) for gap in link.gaps)
+        quality = Quality.EXACT if listened else Quality.RECONSTRUCTED if mark < link.log_until else Quality.UNCERTAIN
+        if parts and parts[-1][2] is quality:
+            parts[-1] = (parts[-1][0], until, quality)
+        else:
+            parts.append((mark, until, quality))
+    return parts
