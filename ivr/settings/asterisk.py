@@ -10,6 +10,8 @@ from ivr.settings.parts import Port, Section
 
 
 class Asterisk(Section):
+    """``queue_log``: the file, or the SQLAlchemy URL of the realtime table; None = where the configuration that we write has it."""
+
     host: str = "127.0.0.1"
     bind_address: str = "127.0.0.1"
     sip_port: Port = 5060
@@ -17,6 +19,7 @@ class Asterisk(Section):
     rtp_last_port: Port = 10999
     trusted_peers: tuple[str, ...] = ("127.0.0.1",)
     nat_address: str | None = None
+    queue_log: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
 class Ami(Section):

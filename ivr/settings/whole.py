@@ -29,6 +29,12 @@ class Store(Section):
     url: str | None = None  # None = SQLite in the state folder
 
 
+class Ledger(Section):
+    """``keep_days``: what was told of calls is kept so long; 0 = for ever. Records and figures stay either way."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36500)] = 400
+
+
 class Shutdown(Section):
     grace_s: Annotated[float, Field(ge=0, le=3600)] = 20.0
 
@@ -56,6 +62,7 @@ class Settings(Section):
     agi: Agi = Agi()
     console: Console = Console()
     store: Store = Store()
+    ledger: Ledger = Ledger()
     targets: Targets = Targets()
     outbound: Outbound = Outbound()
     callbacks: Callbacks = Callbacks()
