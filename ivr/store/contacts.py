@@ -33,21 +33,29 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[
     batch = list({contact.id: contact for contact in contacts}.values())
     known = _known(session, [contact.id for contact in batch])
     ended: list[Contact] = []
-    rows = []
+    rows: list[dict[str, Any]] = []
+    counted_anew: set[datetime] = set()  # cells count contacts that ended, by the minute in which they began
     for contact in batch:
         before = known.get(contact.id)
         followed = before is not None and (before.ended_at is not None or bool((before.progress or {}).get(FOLLOWED)))
         if contact.ended_at is not None and not followed:
             ended.append(contact)
-        rows.append(_row(sealer, contact, before, followed=followed or contact.ended_at is not None))
+        row = _row(sealer, contact, before, followed=followed or contact.ended_at is not None)
+        if any(row[name] != getattr(before, name, None) for name in _COUNTED):
+            counted_anew |= {contact.started_at, before.started_at if before else contact.started_at}
+        rows.append(row)
     insert_or_replace(session, CONTACTS, rows, ["id"])
-    visits.save(session, batch)
+    visits.mark_stale(session, counted_anew | visits.save(session, batch))
     return ended
 
 
+_COUNTED = ("started_at", "outcome", "line", "nodes", "pbx")
+_KEPT = ("id", "ended_at", "progress", "caller", "caller_index", "caller_name", *_COUNTED)
+
+
 def _known(session: Session, ids: Sequence[str]) -> dict[str, Any]:
-    """What a new version of a record keeps of the stored one, by contact."""
-    kept = (CONTACTS.c.id, CONTACTS.c.ended_at, CONTACTS.c.progress, CONTACTS.c.caller, CONTACTS.c.caller_index, CONTACTS.c.caller_name)
+    """What a new version of a record keeps of the stored one, or is compared with, by contact."""
+    kept = [CONTACTS.c[name] for name in _KEPT]
     found: dict[str, Any] = {}
     for start in range(0, len(ids), ROWS_AT_ONCE):
         found |= {row.id: row for row in session.execute(select(*kept).where(CONTACTS.c.id.in_(ids[start : start + ROWS_AT_ONCE])))}

@@ -20,7 +20,8 @@ def insert_or_replace(session: Session, table: Table, rows: Sequence[dict[str, A
     """Insert these; where one with this key is there, its other columns become the new row's."""
     if rows:
         insert = _insert(session, table)
-        others = {name: insert.excluded[name] for name in rows[0] if name not in key}
+        # A row that is its key alone is "replaced" by itself: that locks it on PostgreSQL.
+        others = {name: insert.excluded[name] for name in rows[0] if name not in key} or {name: insert.excluded[name] for name in key}
         session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=others), list(rows))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ivr.domain.contacts import Contact, Visit
 from ivr.domain.visit_record import record_of
-from ivr.store.inserting import insert_missing, insert_or_replace
+from ivr.store.inserting import insert_or_replace
 from ivr.store.schema import StaleMinuteRow, VisitRow
 
 IDS_AT_ONCE = 500  # below SQLite's limit of variables
@@ -23,8 +23,8 @@ _COLUMNS = tuple(column.name for column in VISITS.columns if column.name != "id"
 _MOMENTS = ("joined_at", "left_at", "talk_ended_at")
 
 
-def save(session: Session, contacts: Sequence[Contact]) -> None:
-    """Make the rows of these contacts what they are now; the minutes that were or are touched by what changed become stale."""
+def save(session: Session, contacts: Sequence[Contact]) -> set[datetime]:
+    """Make the rows of these contacts what they are now; gives the moments that cells count and that changed, before and after."""
     stored = _stored(session, [contact.id for contact in contacts])
     changed: list[dict[str, Any]] = []
     stale: set[datetime] = set()
@@ -34,17 +34,21 @@ def save(session: Session, contacts: Sequence[Contact]) -> None:
             before = stored.pop((contact.id, number), None)
             if before != row:
                 changed.append(row)
-                stale |= _minutes(row) | _minutes(before or {})
+                stale |= _moments(row) | _moments(before or {})
     for gone in stored.values():  # two visits turned out to be one
         session.execute(delete(VISITS).where(VISITS.c.contact == gone["contact"], VISITS.c.number == gone["number"]))
-        stale |= _minutes(gone)
+        stale |= _moments(gone)
     insert_or_replace(session, VISITS, changed, ["contact", "number"])
-    mark_stale(session, stale)
+    return stale
 
 
-def mark_stale(session: Session, minutes: Iterable[datetime]) -> None:
-    """These minutes' cells must be made anew."""
-    insert_missing(session, STALE_MINUTES, [{"minute": minute} for minute in sorted(minutes)])
+def mark_stale(session: Session, moments: Iterable[datetime]) -> None:
+    """The cells of these moments' minutes must be made anew.
+
+    On PostgreSQL a mark that is there already is locked, so that who is about to remove it waits for what we write.
+    """
+    minutes = sorted({at.replace(second=0, microsecond=0) for at in moments})
+    insert_or_replace(session, STALE_MINUTES, [{"minute": minute} for minute in minutes], ["minute"])
 
 
 def row_of(contact: Contact, number: int, visit: Visit) -> dict[str, Any]:
@@ -68,5 +72,5 @@ def _stored(session: Session, ids: Sequence[str]) -> dict[tuple[str, int], dict[
     return found
 
 
-def _minutes(row: dict[str, Any]) -> set[datetime]:
-    return {at.replace(second=0, microsecond=0) for name in _MOMENTS if (at := row.get(name))}
+def _moments(row: dict[str, Any]) -> set[datetime]:
+    return {at for name in _MOMENTS if (at := row.get(name))}
