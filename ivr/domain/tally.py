@@ -169,13 +169,30 @@ class Tally:
     @classmethod
     def from_told(cls, told: Mapping[str, Any]) -> Self:
         """``as_json``, parsed already."""
-        values = dict(told)
-        for name in _COUNTERS:
-            if name in values:
-                values[name] = Counter(values[name])
-        if "waits" in values:
-            values["waits"] = {name: dict(zip(flat[::2], flat[1::2], strict=True)) for name, flat in values["waits"].items()}
-        return cls(**values)
+        tally = cls()
+        tally.take(told)
+        return tally
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        """Add what ``as_json`` told of another, parsed already: the same as ``+=``, without making it first."""
+        for name, value in told.items():
+            match name:
+                case "waits":
+                    for outcome, flat in value.items():
+                        waits = self.waits.setdefault(outcome, {})
+                        numbers = iter(flat)
+                        for tenths, count in zip(numbers, numbers, strict=True):
+                            waits[tenths] = waits.get(tenths, 0) + count
+                case "longest_ms":
+                    self.longest_ms = value if self.longest_ms is None else max(self.longest_ms, value)
+                case "waiting_since":
+                    self.waiting_since = value if self.waiting_since is None else min(self.waiting_since, value)
+                case "outcomes" | "wait_ms" | "contacts" | "ratings":
+                    counts: Counter[str] = getattr(self, name)
+                    for key, count in value.items():
+                        counts[key] += count
+                case _:
+                    setattr(self, name, getattr(self, name) + value)
 
     def _note_quality(self, quality: Quality) -> None:
         self.reconstructed += quality is Quality.RECONSTRUCTED

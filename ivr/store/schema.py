@@ -360,7 +360,7 @@ class VisitRow(Base):
     agent: Mapped[str | None] = mapped_column(String(80))
     joined_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     left_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # picked up, or out of the queue: his wait's end
-    talk_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    talk_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     outcome: Mapped[str | None] = mapped_column(String(16))
     wait_ms: Mapped[int | None] = mapped_column(Integer)
     ring_ms: Mapped[int | None] = mapped_column(Integer)
@@ -374,7 +374,8 @@ class VisitRow(Base):
 class FigureCellRow(Base):
     """What the visits of one minute, or of one quarter of an hour, add up to; ``tally`` is JSON (``ivr.domain.tally``).
 
-    ``view``: cohort, by the entry into the queue; activity, by the moment of each event. ``agent`` "" stands for all of them.
+    ``view``: cohort, by the entry into the queue; activity, by the moment of each event. ``agent`` "" stands for all of them, ``queue``
+    "" for the calls themselves. One row of the grain "since" says from when on contacts have their visits as rows.
     """
 
     __tablename__ = "figure_cells"

@@ -141,6 +141,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_visits_joined_at"), ["joined_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_visits_left_at"), ["left_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_visits_queue_joined_at"), ["queue", "joined_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_visits_talk_ended_at"), ["talk_ended_at"], unique=False)
 
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("pbx", sa.String(length=32), server_default="main", nullable=False))
