@@ -1,4 +1,4 @@
-"""``ivrd report`` and ``ivrd replay``: figures of any period, and of recorded streams. Typer commands that ``ivr.cli`` hangs in."""
+"""``ivrd report``: figures of any period. A Typer command that ``ivr.cli`` hangs in."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.table import Table
 
-from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, read_store, settings_from
+from ivr.cli_common import ConfigOption, fail, plain_console, read_store, settings_from
 from ivr.domain.figures import Thresholds
 from ivr.domain.intervals import Grain, floor
-from ivr.replaying import ReplayError
-from ivr.replaying import replay as replay_files
 from ivr.reporting import By, ReportRow, report_rows, row_as_json
 from ivr.store import contacts
 from ivr.views import spreadsheet_safe
@@ -69,29 +66,6 @@ def report(
         typer.echo(_csv(records), nl=False)
     else:
         plain_console().print(_table(rows, by, zone))
-
-
-def replay(
-    files: Annotated[list[Path], typer.Argument(help="Recorded AMI streams (.ami).")],
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Contacts and visits of recorded AMI streams, without Asterisk and without a database."""
-    settings = settings_from(config)
-    try:
-        found = replay_files(files)
-    except ReplayError as error:
-        fail(str(error))
-    told = found.as_json(settings.zone)
-    if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
-        return
-    table = Table("contact", "queue", "outcome", "wait s", "ring s", "talk s", "agent", "ended by")
-    for visit in told["visits"]:
-        table.add_row(*(_cell(visit[key]) for key in ("contact", "queue", "outcome", "wait", "ring", "talk", "agent", "ended_by")))
-    plain_console().print(table)
-    for line in (*(gap["why"] for gap in found.gaps), *found.warnings):
-        typer.echo(line, err=True)
 
 
 def _moment(text: str, zone: ZoneInfo) -> datetime:

@@ -1,33 +1,39 @@
-"""``ivrd replay``: recorded AMI streams to contacts and visits, by the same translation and the same fold as the live daemon."""
+"""``ivrd replay``: recorded AMI streams and queue_logs to contacts and visits, by the same translation and fold as the live daemon."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ami_bridge import facts as asterisk
-from ami_bridge.ami_wire import AmiFraming, MessageTooLong, parse
+from ami_bridge.queue_log import QueueLogReader
 from ami_bridge.translate import Translator
-from ivr.domain import folding
+from ivr.domain.call_facts import CallMissing
+from ivr.domain.contact_book import ContactBook
 from ivr.domain.contacts import Contact
+from ivr.domain.ledger import Entry, Source
+from ivr.domain.whys import why
+from ivr.recorded_clock import RecordedClock
+from ivr.recordings import Kind, RecordingError, kind_of, lines, messages
 from ivr.views import visit_as_json
 
-CHUNK = 64 * 1024
-# Any of these tells of a caller: recordings of other dialplans have no arrival in our context.
-OPENING = (asterisk.CallArrived, asterisk.CallerQueued, asterisk.QueueExited, asterisk.CallerWaiting)
+# Asterisk writes a row at once and says it on AMI as soon, but a row's time is cut to the second: of one moment, AMI's word comes first,
+# as it does in the daemon, which reads the file in intervals.
+LOG_BEHIND = timedelta(seconds=2)
+# One stream may hold streams of several connections, and be one of several files. A shorter silence between two is no gap.
+NO_GAP = timedelta(seconds=1)
 
-
-class ReplayError(Exception):
-    """The file can't be replayed; the message is a sentence with its name."""
+__all__ = ["RecordingError", "Replay", "replay"]
 
 
 @dataclass(slots=True)
 class Replay:
-    """What a recording tells. Contacts in order of their beginning.
+    """What recordings tell. Contacts in order of their beginning.
 
     Asterisk knows the visits whole. What a caller achieved in the flow (a complaint filed, a message, a promised call, a line found
     closed) it doesn't: his contact's outcome is then the one he would have had without, ``abandoned_ivr`` for instance.
@@ -50,59 +56,78 @@ class Replay:
                 }
                 for contact in self.contacts
             ],
-            "visits": [{"contact": contact.id, **visit_as_json(visit, zone)} for contact in self.contacts for visit in contact.visits],
+            "visits": [
+                {"contact": contact.id, **visit_as_json(visit, zone), "why": why(visit)}
+                for contact in self.contacts
+                for visit in contact.visits
+            ],
             "gaps": self.gaps,
             "warnings": self.warnings,
         }
 
 
-@dataclass(slots=True)
-class _Calls:
-    """``made_by_us``: the calls we promised and made. Whoever is called back waits in a queue again, and is no contact: he didn't call."""
+class _Told(NamedTuple):
+    """An entry, and the moment it is to be applied at."""
 
-    contacts: dict[str, Contact] = field(default_factory=dict)
-    made_by_us: set[str] = field(default_factory=set)
+    due: datetime
+    entry: Entry
 
 
 def replay(files: Iterable[Path]) -> Replay:
-    """Replay the files one after the other, as one stream of facts. Raises ReplayError."""
-    found, calls = Replay(), _Calls()
-    for file in files:
-        _replay_stream(file, calls, found)
-    found.contacts = sorted(calls.contacts.values(), key=lambda contact: contact.started_at)
+    """Replay the files of one PBX, merged by time. Raises RecordingError."""
+    found, book = Replay(), ContactBook(any_dialplan=True)
+    sources = [_stream(file, found) if kind_of(file) is Kind.AMI else _log(file, found) for file in files]
+    last: dict[Source, datetime] = {}
+    for due, entry in heapq.merge(*sources, key=lambda told: told.due):
+        last[entry.source] = max(due, last.get(entry.source, due))
+        if isinstance(entry.fact, asterisk.AsteriskStopped):
+            why_not = "Asterisk was stopped; the hang-ups before it were nobody's doing"
+            found.gaps.append({"at": entry.fact.at.isoformat(), "why": why_not})
+        book.apply(entry)
+    _end_by_log(book, last)
+    found.contacts = sorted(book.contacts.values(), key=lambda contact: (contact.started_at, contact.id))
     return found
 
 
-def _replay_stream(file: Path, calls: _Calls, found: Replay) -> None:
-    framing, translator = AmiFraming(), Translator()
-    last = datetime.fromtimestamp(0, UTC)  # until the first event says when; streams need timestampevents=yes
-    try:
-        with file.open("rb") as stream:
-            while chunk := stream.read(CHUNK):
-                for raw in framing.feed(chunk):
-                    facts, suspicion = translator.translate(parse(raw), last)
-                    if suspicion:
-                        kept = "the genuine part was used" if suspicion.kept else "it was left out"
-                        found.warnings.append(f"{file}: {suspicion.event}: {suspicion.why}; {kept}")
-                    for fact in facts:
-                        last = max(last, fact.at)
-                        _apply(fact, calls, found)
-    except OSError as error:
-        raise ReplayError(f"{file}: can't be read: {error.strerror}") from error
-    except MessageTooLong as error:
-        raise ReplayError(f"{file}: this is no AMI stream: {error}") from error
+def _stream(file: Path, found: Replay) -> Iterator[_Told]:
+    """The facts of an AMI stream in the order it has them: its clock may have been set."""
+    translator, clock = Translator(), RecordedClock()
+    due = clock.now
+    for line, message in messages(file):
+        clock.show(message)
+        facts, suspicion = translator.translate(message, clock.now)
+        if suspicion:
+            kept = "the genuine part was used" if suspicion.kept else "it was left out"
+            found.warnings.append(f"{file}:{line}: {suspicion.event}: {suspicion.why}; {kept}")
+        for fact in facts:
+            due = max(due, fact.at)
+            yield _Told(due, Entry("", Source.AMI, fact))
+    if clock.guessed:
+        found.warnings.append(
+            f"{file}: {clock.guessed} events have no Timestamp (timestampevents=no): their times are drawn from channels' ids and from "
+            "the durations they tell, right to the second at best"
+        )
 
 
-def _apply(fact: asterisk.Fact, calls: _Calls, found: Replay) -> None:
-    if isinstance(fact, asterisk.AsteriskStopped):
-        found.gaps.append({"at": fact.at.isoformat(), "why": "Asterisk was stopped; the hang-ups before it were nobody's doing"})
-    if isinstance(fact, asterisk.CallbackReported):  # told before the queue, by the same thread of Asterisk
-        calls.made_by_us.add(fact.call)
-    contact_id = getattr(fact, "contact", "")
-    contact = calls.contacts.get(contact_id)
-    if contact is None and contact_id and isinstance(fact, OPENING) and fact.call not in calls.made_by_us:
-        contact = calls.contacts[contact_id] = Contact(contact_id, fact.at)
-    if contact is not None:
-        if isinstance(fact, asterisk.QueueExited):
-            contact.call = contact.call or fact.call
-        folding.fold(contact, fact)
+def _log(file: Path, found: Replay) -> Iterator[_Told]:
+    reader = QueueLogReader(str(file))
+    due: datetime | None = None
+    for line in lines(file):
+        facts = reader.line(line)
+        if facts:
+            at = max(fact.at for fact in facts) + LOG_BEHIND
+            due = max(due or at, at)
+            for fact in facts:
+                yield _Told(due, Entry("", Source.QUEUE_LOG, fact))
+    found.warnings.extend(reader.warnings)
+
+
+def _end_by_log(book: ContactBook, last: dict[Source, datetime]) -> None:
+    """A stream that ends before the log: the ends of its calls are in the log alone."""
+    if Source.AMI not in last or Source.QUEUE_LOG not in last:
+        return
+    for contact in list(book.contacts.values()):
+        ends = [visit.talk_ended_at if visit.answered_at else visit.left_at for visit in contact.visits]
+        known = [end for end in ends if end is not None]
+        if contact.ended_at is None and known and len(known) == len(ends) and max(known) > last[Source.AMI]:
+            book.apply(Entry(contact.pbx, Source.AMI, CallMissing(max(known), contact.id)))

@@ -47,7 +47,11 @@ def visit_as_json(visit: Visit, zone: ZoneInfo) -> dict[str, Any]:
         "talk": _seconds(visit.talk_s),
         "agent": visit.agent,
         "ended_by": visit.ended_by,
+        "held": _seconds(visit.held_s) if visit.talk_s is not None else None,
+        "transferred": visit.transferred,
         "uncertain": visit.uncertain,
+        "quality": visit.quality.value,
+        "source": "+".join(visit.sources),
     }
 
 

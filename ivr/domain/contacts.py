@@ -79,6 +79,7 @@ class Visit:
     held_s: float = 0.0  # how long the talk was on hold
     transferred: bool = False  # the agent gave the caller away
     call: str = ""  # the caller's channel in this queue; another than the contact's where the call went through a Local channel
+    sources: tuple[str, ...] = ("ami",)  # who told of it: ami, queue_log, spool
 
     @property
     def open(self) -> bool:
