@@ -31,7 +31,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What the visits that entered within one half-hour of the hotline's clock add up to. ``start`` is aware UTC; ``agent`` "" where nobody answered."""
+    """The visits that entered within one half-hour of our clock, added up. ``start`` is aware UTC; ``agent`` "" where nobody answered."""
 
     start: datetime
     queue: str

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ivr.domain.contacts import VisitOutcome
+from ivr.domain.contacts import Quality, VisitOutcome
 from ivr.domain.figures import Thresholds
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.tally import Tally, total
-from ivr.domain.visit_record import Quality, VisitRecord
+from ivr.domain.visit_record import VisitRecord
 from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing
 from ivr.reports.periods import Period
 from ivr.store import report_counts
