@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_GRAIN = timedelta(seconds=1)
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
 KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
+_LASTING = frozenset({AgentState.OFFLINE, AgentState.ON_BREAK, AgentState.AVAILABLE, AgentState.TALKING, AgentState.GOING_OFFLINE})
 _TOLD_OF_AGENTS = (
     asterisk.AgentStateReported,
     asterisk.AgentAdded,
@@ -205,7 +207,9 @@ class AgentBook:
         for gap in link.gaps:
             if gap.end is None or now - gap.end < CATCH_UP:
                 before = min(before, gap.begin)
-        cut = max((at for at in tiled(life.moments, now, self._rules).cuts if life.base_at < at <= before), default=None)
+        reading = self.read(key, now)
+        cuts = [*tiled(life.moments, now, self._rules).cuts, *_lasting(reading.intervals, self._rules.begins_within)]
+        cut = max((at for at in cuts if life.base_at < at <= before), default=None)
         if cut is None:
             return
         kept: list[_Told] = []
@@ -214,14 +218,14 @@ class AgentBook:
                 kept.append(told)
             elif link.counts(told):
                 _fold(life.base, told, link)
-        reading = self.read(key, now)
         life.past += [interval for interval in reading.intervals if interval.began_at < cut]
         life.past_events |= life.base.events
         life.base.events.clear()
-        link.gaps = [gap for gap in link.gaps[:-1] if gap.end and now - gap.end < keep + CATCH_UP + keep] + link.gaps[-1:]
         life.base_at, life.journal = cut, kept
         life.known = {(told.source, told.fact) for told in kept}
         self._again(key)
+        oldest = min(each.base_at for other, each in self._lives.items() if other.pbx == key.pbx)
+        link.gaps = [gap for gap in link.gaps[:-1] if gap.end and gap.end >= oldest] + link.gaps[-1:]
 
     def forget(self, before: datetime) -> None:
         """Let settled intervals and events go that ended before this."""
@@ -355,6 +359,13 @@ class AgentBook:
         situation = life.record.situation()
         if situation != life.moments[-1].situation:
             life.moments.append(Moment(max(told.at, life.moments[-1].at), situation))
+
+
+def _lasting(intervals: Sequence[Interval], begins_within: timedelta) -> Iterable[datetime]:
+    """Where only what is known of a state changed, and the state went on."""
+    for before, after in pairwise(intervals):
+        if before.same_as(after) and before.state in _LASTING and after.began_at - before.began_at > begins_within:
+            yield after.began_at
 
 
 def _remember(known: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:

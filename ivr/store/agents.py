@@ -1,0 +1,178 @@
+"""Agents' intervals and events in the database. Functions of a session, run by ``Database.write`` and ``read``, for services and CLI."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import batched
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from ami_bridge import facts as asterisk
+from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, What
+from ivr.domain.ledger import Entry, Source, UnknownFactError, decoded
+from ivr.store.schema import AgentEventRow, AgentIntervalRow, LedgerRow
+
+ROWS_AT_ONCE = 200  # below SQLite's limit of variables
+# An interval is looked for this long before a period: a break that began before it counts with its whole length.
+BEFORE = timedelta(hours=12)
+_OF_AGENTS = (
+    asterisk.AgentRang,
+    asterisk.AgentPickedUp,
+    asterisk.AgentRingEnded,
+    asterisk.AgentAnswered,
+    asterisk.TalkEnded,
+    asterisk.CallEnded,
+    asterisk.AgentStateReported,
+    asterisk.AgentAdded,
+    asterisk.AgentRemoved,
+    asterisk.AgentPaused,
+    asterisk.AgentUnpaused,
+    asterisk.CallTransferred,
+    asterisk.CallHeld,
+    asterisk.CallResumed,
+    asterisk.LinkEstablished,
+    asterisk.LinkLost,
+    asterisk.CallPresent,
+    asterisk.SnapshotComplete,
+    asterisk.AsteriskStopped,
+    asterisk.AsteriskStarted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """What is to be written of one agent: intervals by their beginning, events by their key."""
+
+    put: Sequence[Interval] = ()
+    gone: Sequence[datetime] = ()  # beginnings of intervals that aren't
+    events: Sequence[AgentEvent] = ()
+    events_gone: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Kept:
+    """One agent's intervals in order and his events."""
+
+    intervals: list[Interval] = field(default_factory=list)
+    events: list[AgentEvent] = field(default_factory=list)
+
+
+def save(session: Session, changes: Mapping[AgentKey, AgentChange]) -> None:
+    """Written again, nothing changes."""
+    for key, change in changes.items():
+        mine = and_(AgentIntervalRow.pbx == key.pbx[:32], AgentIntervalRow.agent == key.agent[:80])
+        begins = [*change.gone, *(interval.began_at for interval in change.put)]
+        for some in batched(begins, ROWS_AT_ONCE):
+            session.execute(delete(AgentIntervalRow).where(mine, AgentIntervalRow.began_at.in_(some)))
+        session.add_all(_interval_row(key, interval) for interval in change.put)
+        keys = [_event_key(key, each) for each in (*change.events_gone, *(event.key for event in change.events))]
+        for few in batched(keys, ROWS_AT_ONCE):
+            session.execute(delete(AgentEventRow).where(AgentEventRow.key.in_(few)))
+        session.add_all(_event_row(key, event) for event in change.events)
+        session.flush()
+
+
+def replace_between(session: Session, key: AgentKey, kept: Kept, start: datetime, end: datetime) -> None:
+    """All of the agent's that begins in [start, end), by what is given."""
+    intervals = and_(AgentIntervalRow.pbx == key.pbx[:32], AgentIntervalRow.agent == key.agent[:80])
+    session.execute(delete(AgentIntervalRow).where(intervals, AgentIntervalRow.began_at >= start, AgentIntervalRow.began_at < end))
+    events = and_(AgentEventRow.pbx == key.pbx[:32], AgentEventRow.agent == key.agent[:80])
+    session.execute(delete(AgentEventRow).where(events, AgentEventRow.at >= start, AgentEventRow.at < end))
+    save(session, {key: AgentChange(put=kept.intervals, events=kept.events)})
+
+
+def between(session: Session, start: datetime, end: datetime, agent: str = "", pbx: str = "") -> dict[AgentKey, Kept]:
+    """Of everybody, or of the agent of this name: intervals that touch [start − 12 h, end), events in [start, end); by name."""
+    found: dict[AgentKey, Kept] = {}
+    touching = or_(AgentIntervalRow.ended_at.is_(None), AgentIntervalRow.ended_at > start - BEFORE)
+    intervals = select(AgentIntervalRow).where(AgentIntervalRow.began_at < end, touching).order_by(AgentIntervalRow.began_at)
+    events = select(AgentEventRow).where(AgentEventRow.at >= start, AgentEventRow.at < end).order_by(AgentEventRow.at, AgentEventRow.id)
+    if agent:
+        intervals, events = intervals.where(AgentIntervalRow.agent == agent), events.where(AgentEventRow.agent == agent)
+    if pbx:
+        intervals, events = intervals.where(AgentIntervalRow.pbx == pbx), events.where(AgentEventRow.pbx == pbx)
+    for row in session.scalars(intervals):
+        found.setdefault(AgentKey(row.pbx, row.agent), Kept()).intervals.append(_interval(row))
+    for event in session.scalars(events):
+        found.setdefault(AgentKey(event.pbx, event.agent), Kept()).events.append(_event(event))
+    return dict(sorted(found.items(), key=lambda item: (item[0].agent, item[0].pbx)))
+
+
+def last(session: Session) -> dict[AgentKey, Interval]:
+    """Everybody's interval without an end: as he was when the daemon stopped."""
+    rows = session.scalars(select(AgentIntervalRow).where(AgentIntervalRow.ended_at.is_(None)).order_by(AgentIntervalRow.began_at))
+    return {AgentKey(row.pbx, row.agent): _interval(row) for row in rows}
+
+
+def heard_until(session: Session, pbx: str) -> datetime | None:
+    """When AMI last told something that was kept."""
+    return session.scalar(select(func.max(LedgerRow.at)).where(LedgerRow.pbx == pbx, LedgerRow.source == Source.AMI.value))
+
+
+def entries(session: Session, start: datetime, end: datetime | None = None) -> Iterator[Entry]:
+    """The ledger's entries that agents concern, in the order they came; what can't be read, of a newer version, is left out."""
+    wanted: Select[tuple[LedgerRow]] = (
+        select(LedgerRow)
+        .where(LedgerRow.at >= start, LedgerRow.kind.in_([kind.__name__ for kind in _OF_AGENTS]))
+        .order_by(LedgerRow.seq)
+        .execution_options(yield_per=1000)
+    )
+    if end:
+        wanted = wanted.where(LedgerRow.at < end)
+    for row in session.scalars(wanted):
+        try:
+            yield Entry(row.pbx, Source(row.source), decoded(row.kind, json.loads(row.body)))
+        except (UnknownFactError, ValueError):
+            continue
+
+
+def forget(session: Session, before: datetime) -> int:
+    """Remove what ended before this; tells how many rows."""
+    ended: ColumnElement[bool] = AgentIntervalRow.ended_at < before
+    gone = session.execute(delete(AgentIntervalRow).where(ended)).rowcount  # type: ignore[attr-defined]
+    gone += session.execute(delete(AgentEventRow).where(AgentEventRow.at < before)).rowcount  # type: ignore[attr-defined]
+    return int(gone)
+
+
+def _interval_row(key: AgentKey, interval: Interval) -> AgentIntervalRow:
+    return AgentIntervalRow(
+        pbx=key.pbx[:32],
+        agent=key.agent[:80],
+        state=interval.state.value,
+        reason=interval.reason[:80],
+        queue=interval.queue[:32],
+        call=interval.call[:150],
+        began_at=interval.began_at,
+        ended_at=interval.ended_at,
+        quality=interval.quality.value,
+    )
+
+
+def _interval(row: AgentIntervalRow) -> Interval:
+    return Interval(AgentState(row.state), row.began_at, row.ended_at, row.reason, row.queue, row.call, Quality(row.quality))
+
+
+def _event_row(key: AgentKey, event: AgentEvent) -> AgentEventRow:
+    return AgentEventRow(
+        key=_event_key(key, event.key),
+        pbx=key.pbx[:32],
+        agent=key.agent[:80],
+        queue=event.queue[:32],
+        contact=event.contact[:150],
+        at=event.at,
+        what=event.what.value,
+        ms=event.ms,
+    )
+
+
+def _event(row: AgentEventRow) -> AgentEvent:
+    return AgentEvent(row.key, row.at, What(row.what), row.queue, row.contact, row.ms)
+
+
+def _event_key(key: AgentKey, event: str) -> str:
+    return hashlib.sha256("\t".join((*key, event)).encode()).hexdigest()[:32]
