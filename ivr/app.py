@@ -25,10 +25,13 @@ from ivr.disk import disk_trouble
 from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
 from ivr.intake import Intake
+from ivr.ledger_pruning import LedgerPruning
+from ivr.log_following import LogFollowing
 from ivr.outbox import Outbox
 from ivr.outgoing import flow_webhooks_from, outbox_from
 from ivr.posting import Poster
 from ivr.promises import Promises, Terms, allow_list
+from ivr.queue_log_source import source_of
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.sole_daemon import AnotherDaemonError
@@ -69,9 +72,11 @@ class Daemon:
         self._promises = Promises(self._sealer, allow_list(settings), Terms.of(settings, self._plan.fallback_queue))
         self._poster = Poster()
         self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
+        self._pbx: str = getattr(settings.asterisk, "name", "main")
         self._tracker = Tracker(
             self._database,
             self._sealer,
+            pbx=self._pbx,
             consequences=(
                 self._promises.when_a_contact_ends,
                 abandoned_call_alert(settings.alerts),
@@ -80,6 +85,8 @@ class Daemon:
             after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
         )
+        self._log_following = LogFollowing(source_of(settings), self._tracker, self._database, pbx=self._pbx)
+        self._ledger_pruning = LedgerPruning(self._database, settings.ledger.keep_days)
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -189,6 +196,8 @@ class Daemon:
             tasks.append(_named("loop-watchdog", LoopWatchdog().run()))
             tasks.append(_named("ami-link", self._link.run()))
             tasks.append(_named("tracker", self._tracker.run()))
+            tasks.append(_named("queue-log", self._log_following.run()))
+            tasks.append(_named("ledger-pruning", self._ledger_pruning.run()))
             tasks.append(_named("outbox", self._outbox.run()))
             tasks.append(_named("spool-import", self._spool.run()))
             tasks.append(_named("callbacks", self._calling_back.run()))
@@ -216,6 +225,7 @@ class Daemon:
             if await asyncio.to_thread(self._database.upgrade):
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
+            await self._log_following.open()
             await self._supervision.seed()
             await self._furnishing.open()
         except UnfitFlowsError as error:
@@ -281,6 +291,8 @@ class Daemon:
             degraded.append(str(error))
         if sentence := disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
+        if trouble := self._log_following.status.trouble:
+            degraded.append(f"queue_log can't be read: {trouble}; what happens while the link to Asterisk is down stays uncertain")
         degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
         degraded += self._furnishing.troubles
         problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())

@@ -5,13 +5,22 @@ For ``ivr.tracking`` and ``ivr.log_following``, on the event loop. Where no log 
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.domain.contacts import Contact
 
 # The reading that goes on at a moment may have begun before it: the one after it tells all that had been written by then.
 _READINGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The gap that ended at ``until`` is filled if it began after ``since``."""
+
+    since: datetime
+    until: datetime
 
 
 class LogWaiting:
@@ -23,12 +32,16 @@ class LogWaiting:
         self._readings = 0
         self._since: datetime | None = None
         self._waiting: dict[str, int] = {}
-        self._gap: tuple[datetime, int] | None = None
+        self._gaps: list[tuple[datetime, int]] = []
 
     @property
     def undecided(self) -> Container[str]:
         """Ids of contacts whose end isn't to be stored yet."""
         return {contact_id for contact_id, reading in self._waiting.items() if self._followed and self._readings < reading}
+
+    @property
+    def followed(self) -> bool:
+        return self._followed
 
     @property
     def any_waiting(self) -> bool:
@@ -46,7 +59,7 @@ class LogWaiting:
 
     def gap_ended(self, at: datetime) -> None:
         """Asterisk is heard again since ``at``."""
-        self._gap = (at, self._readings + _READINGS)
+        self._gaps.append((at, self._readings + _READINGS))
 
     def follows(self, since: datetime) -> None:
         """The log is read without a hole from ``since`` on."""
@@ -56,13 +69,14 @@ class LogWaiting:
     def lost(self) -> None:
         """It can't be read now: what waits is decided without it."""
         self._followed = False
+        self._since = None
         self._waiting.clear()
+        self._gaps.clear()
 
-    def caught_up(self) -> tuple[datetime, datetime] | None:
-        """It has been read to its end once more. Gives from when until when a gap is filled by that, at the latest: (since, until)."""
+    def caught_up(self) -> Sequence[Filled]:
+        """It has been read to its end once more. Gives the gaps that are filled by that."""
         self._waiting = {contact_id: reading for contact_id, reading in self._waiting.items() if reading > self._readings}
         self._readings += 1
-        if self._gap is None or self._since is None or self._readings < self._gap[1]:
-            return None
-        (until, _), self._gap = self._gap, None
-        return self._since, until
+        told = [until for until, reading in self._gaps if reading <= self._readings]
+        self._gaps = [(until, reading) for until, reading in self._gaps if reading > self._readings]
+        return [Filled(self._since, until) for until in told] if self._since is not None else []

@@ -22,7 +22,7 @@ from ivr.domain.contacts import Contact
 from ivr.domain.ledger import Entry, Source
 from ivr.log_waiting import LogWaiting
 from ivr.store import contacts as store
-from ivr.store import ledger, link_gaps
+from ivr.store import ledger, link_gaps, log_positions
 from ivr.store.database import Database, StoreError
 from ivr.store.ledger import Told
 from ivr.store.sealing import Sealer
@@ -40,6 +40,7 @@ MOST_ENTRIES_KEPT = 500_000
 # Calls that are none of ours: remembered, so that the store isn't asked for each of their facts.
 MOST_STRANGERS = 10_000
 MOST_LATE = 50_000
+ROWS_AT_ONCE = 100  # then the rest of the daemon runs: some 10 ms
 
 # What can't be late: it opens a contact, is of a call that we made, or belongs to a snapshot, whose end doesn't wait.
 _NEVER_LATE = (*OPENING, asterisk.CallbackReported, asterisk.CallPresent, asterisk.CallerWaiting)
@@ -122,16 +123,17 @@ class Tracker:
         else:
             self._take(entry)
 
-    async def take_rows(self, facts: Sequence[asterisk.Fact], then: Write | None = None) -> None:
-        """What queue_log tells, in its order. ``then`` runs in the transaction that stores it. Raises StoreError: nothing was taken."""
-        await self._take_up_calls(facts)
-        for fact in facts:
-            try:
-                self._take(Entry(self._pbx, Source.QUEUE_LOG, fact))
-            except Exception:
-                log.exception("a row of queue_log couldn't be taken in and is left out", kind=type(fact).__name__)
-        if then is not None:
-            self.also(then)
+    async def take_rows(self, facts: Sequence[asterisk.Fact]) -> None:
+        """What queue_log tells, in its order. Raises StoreError: take them all again then, what was taken already is known."""
+        for start in range(0, len(facts), ROWS_AT_ONCE):
+            some = facts[start : start + ROWS_AT_ONCE]
+            await self._take_up_calls(some)
+            for fact in some:
+                try:
+                    self._take(Entry(self._pbx, Source.QUEUE_LOG, fact))
+                except Exception:  # a fault in reading one row must not cost the others
+                    log.exception("a row of queue_log couldn't be taken in and is left out", kind=type(fact).__name__)
+            await asyncio.sleep(0)
 
     def also(self, write: Write) -> None:
         """Run this in the transaction that stores what was told until now; it may run again after a failure."""
@@ -140,9 +142,8 @@ class Tracker:
 
     def log_read(self) -> None:
         """queue_log has been read to its end once more, and all of it was handed to ``take_rows``."""
-        if gap := self.log_waiting.caught_up():
-            since, until = gap
-            self.also(partial(link_gaps.fill, pbx=self._pbx, since=since, until=until))
+        for gap in self.log_waiting.caught_up():
+            self.also(partial(link_gaps.fill, pbx=self._pbx, since=gap.since, until=gap.until))
         if self.log_waiting.any_waiting:
             self._dirty.set()
 
@@ -335,5 +336,6 @@ def _left_off(session: Session, sealer: Sealer, pbx: str) -> tuple[list[tuple[Co
     """The contacts without an end, and since when nobody has heard this PBX."""
     running = store.unfinished(session, sealer)
     entries = ledger.of_contacts(session, sealer, [contact.id for contact in running])
-    since = link_gaps.open_since(session, pbx) or ledger.last_at(session, pbx)
+    signs_of_life = (ledger.last_at(session, pbx), log_positions.last_read_at(session, pbx))
+    since = link_gaps.open_since(session, pbx) or max(filter(None, signs_of_life), default=None)
     return [(contact, entries.get(contact.id, [])) for contact in running], since

@@ -40,9 +40,8 @@ def end(session: Session, pbx: str, began_at: datetime, ended_at: datetime) -> N
 
 
 def fill(session: Session, pbx: str, since: datetime, until: datetime) -> None:
-    """queue_log has been read without a hole from ``since`` to beyond ``until``."""
-    within = (GAPS.c.pbx == pbx, GAPS.c.began_at >= since, GAPS.c.ended_at <= until, GAPS.c.filled.is_(False))
-    session.execute(update(GAPS).where(*within).values(filled=True))
+    """queue_log has told the gap that ended at ``until``, if it began after ``since``."""
+    session.execute(update(GAPS).where(GAPS.c.pbx == pbx, GAPS.c.began_at >= since, GAPS.c.ended_at == until).values(filled=True))
 
 
 def open_since(session: Session, pbx: str) -> datetime | None:
