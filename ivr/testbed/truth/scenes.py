@@ -1,0 +1,10 @@
+"""All scenes by their names, each with its place among the numbers: for ``making`` and ``__main__``."""
+
+from __future__ import annotations
+
+from ivr.testbed.truth import scenes_waiting
+from ivr.testbed.truth.script import Placed, Scene
+
+_FIRST_BLOCK = 101
+ALL_SCENES: tuple[Scene, ...] = (*scenes_waiting.SCENES,)
+PLACED: dict[str, Placed] = {scene.name: Placed(scene, _FIRST_BLOCK + number) for number, scene in enumerate(ALL_SCENES)}
