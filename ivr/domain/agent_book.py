@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
 from ami_bridge import facts as asterisk
-from ivr.domain.agent_record import AgentRecord, Member, Seen, Talk
+from ivr.domain.agent_record import AgentRecord, Member, Offer, Seen, Talk, restored
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, Rules
 from ivr.domain.agent_tiling import Moment, Tiling, tiled
 from ivr.domain.ledger import Entry, Source
@@ -27,6 +27,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LOG_GRAIN = timedelta(seconds=1)
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
 KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
+# What a killed daemon may not have written of intervals, the ledger has.
+REPLAYED = timedelta(seconds=10)
 _LASTING = frozenset({AgentState.OFFLINE, AgentState.ON_BREAK, AgentState.AVAILABLE, AgentState.TALKING, AgentState.GOING_OFFLINE})
 _TOLD_OF_AGENTS = (
     asterisk.AgentStateReported,
@@ -135,6 +137,10 @@ class AgentBook:
         """Since when the link is down that is down longest; None when none is, or none ever was up."""
         return min((link.gaps[-1].begin for link in self._links.values() if not link.listening and link.ami_at > _BEGINNING), default=None)
 
+    def replay(self, entry: Entry) -> set[AgentKey]:
+        """After ``restore``: what the ledger has of the last moments before the stop. Older than what was restored, it changes nobody."""
+        return self._route(entry, again=True)
+
     def apply(self, entry: Entry) -> set[AgentKey]:
         """Whom this changes. Entries that are no agent's concern change nobody."""
         link = self._links.setdefault(entry.pbx, _Link())
@@ -169,20 +175,30 @@ class AgentBook:
             link.close(fact.at)  # a recording: nobody says that the link is there
         return self._route(entry)
 
-    def restore(self, key: AgentKey, last: Interval, heard_until: datetime) -> None:
-        """At start, for an agent who isn't known: as the store had him, the link being down since ``heard_until``."""
+    def restore(self, key: AgentKey, last: Interval, heard_until: datetime) -> Interval | None:
+        """At start, for an agent who isn't known: as the store had him, the link being down since ``heard_until``.
+
+        The last seconds before that are open to ``replay``; gives what of his last interval isn't.
+        """
         link = self._links.setdefault(key.pbx, _Link())
-        link.gaps, link.ami_at = [Gap(max(heard_until, last.began_at))] if not link.ami_at > _BEGINNING else link.gaps, heard_until
+        if link.ami_at == _BEGINNING:
+            link.gaps, link.ami_at = [Gap(heard_until)], heard_until
         record = AgentRecord()
         if last.state is not AgentState.OFFLINE:
             paused = last.state in (AgentState.ON_BREAK, AgentState.GOING_OFFLINE)
             record.members[""] = Member(paused, last.reason)
             record.paused_since = last.began_at if paused else None
         if last.call and last.state in (AgentState.TALKING, AgentState.GOING_OFFLINE):
-            record.talks[f"restored:{last.call}"] = Talk(last.queue, last.call, last.call)
-        life = _Life(last.began_at, record, record=record.copy())
-        life.moments = [Moment(last.began_at, record.situation())]
+            record.talks[restored(last.call)] = Talk(last.queue, last.call, last.call)
+        if last.call and last.state is AgentState.RINGING:
+            record.offers[restored(last.call)] = Offer(last.queue, last.call, last.call, last.began_at)
+        base_at = max(last.began_at, heard_until - REPLAYED)
+        life = _Life(base_at, record, record=record.copy())
+        life.moments = [Moment(base_at, record.situation())]
+        if base_at > last.began_at:
+            life.past = [replace(last, ended_at=base_at)]
         self._lives[key] = life
+        return life.past[0] if life.past else None
 
     def read(self, key: AgentKey, now: datetime) -> Reading:
         """His time since the last settled moment, until ``now`` (aware); the last interval has no end."""
@@ -260,7 +276,7 @@ class AgentBook:
             self._tell(key, _Told(at, Source.AMI, Seen(at, members, mine[-1].state if mine else 0, calls)))
         return self._reread(pbx)
 
-    def _route(self, entry: Entry) -> set[AgentKey]:
+    def _route(self, entry: Entry, *, again: bool = False) -> set[AgentKey]:
         """To whom it is a concern, by name or by the legs we know."""
         pbx, fact, source = entry.pbx, entry.fact, entry.source
         leg, handed_on = "", False
@@ -301,7 +317,7 @@ class AgentBook:
             case _ if isinstance(fact, _TOLD_OF_AGENTS):
                 names = (fact.agent,)
         told = _Told(fact.at, source, fact, leg, handed_on)
-        return {key for name in names if self._tell(key := AgentKey(pbx, name), told)}
+        return {key for name in names if self._tell(key := AgentKey(pbx, name), told, again=again)}
 
     def _whose(self, pbx: str, leg: str) -> Sequence[str]:
         agent = self._legs.get((pbx, leg))
@@ -315,7 +331,7 @@ class AgentBook:
                 found.add(key.agent)
         return found
 
-    def _tell(self, key: AgentKey, told: _Told) -> bool:
+    def _tell(self, key: AgentKey, told: _Told, *, again: bool = False) -> bool:
         """Put it in its place; was it new?"""
         link = self._links[key.pbx]
         life = self._lives.get(key)
@@ -324,9 +340,9 @@ class AgentBook:
         if (told.source, told.fact) in life.known:
             return False
         if told.at < life.base_at:
-            if life.base != AgentRecord():
-                if told.source is Source.QUEUE_LOG:
-                    self.late += 1
+            if life.base != AgentRecord() or life.past:
+                if again or told.source is Source.QUEUE_LOG:
+                    self.late += not again
                     return False
                 told = _Told(life.base_at, told.source, told.fact, told.leg, told.handed_on)
             else:

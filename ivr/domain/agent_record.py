@@ -134,6 +134,7 @@ class AgentRecord:
             case asterisk.AgentRang(contact=contact, call=call, queue=queue):
                 if leg not in self.over and leg not in self.talks:
                     self._evidently_member(queue)
+                    self.offers.pop(restored(call), None)
                     self.offers.setdefault(leg, Offer(queue, contact, call, at))
             case asterisk.AgentPickedUp():
                 if leg in self.offers:
@@ -193,8 +194,7 @@ class AgentRecord:
         offer = self.offers.pop(same) if same is not None else None
         if alone:  # queue_log doesn't tell every end, and nobody talks to two
             self._end_all(at)
-        if any(talk.call == fact.call for talk in self.talks.values()):
-            return  # restored without its leg
+        self.talks.pop(restored(fact.call), None)
         self.talks[leg] = Talk(fact.queue, fact.contact, fact.call)
         rang = (offer.picked_up or at) - offer.began_at if offer else None
         self._count(at, What.ANSWERED, leg, fact.queue, fact.contact, rang)
@@ -258,6 +258,11 @@ class AgentRecord:
         kind = "offer" if what not in (What.TRANSFERRED_OUT, What.TRANSFERRED_IN, What.HELD) else what.value
         ms = None if lasted is None else max(0, round(lasted / timedelta(milliseconds=1)))
         self.events.setdefault(_key(kind, leg), AgentEvent(_key(kind, leg), at, what, queue, contact, ms))
+
+
+def restored(call: str) -> str:
+    """What stands for the leg of an offer or a talk that was taken up from the store, which doesn't keep legs."""
+    return f"restored:{call}"
 
 
 def _key(kind: str, leg: str) -> str:

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from ami_bridge import facts as asterisk
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, What
-from ivr.domain.ledger import Entry, Source, UnknownFactError, decoded
-from ivr.store.schema import AgentEventRow, AgentIntervalRow, LedgerRow
+from ivr.store.schema import AgentEventRow, AgentIntervalRow
 
+T = TypeVar("T")
 ROWS_AT_ONCE = 200  # below SQLite's limit of variables
 # An interval is looked for this long before a period: a break that began before it counts with its whole length.
 BEFORE = timedelta(hours=12)
-_OF_AGENTS = (
-    asterisk.AgentRang,
-    asterisk.AgentPickedUp,
-    asterisk.AgentRingEnded,
-    asterisk.AgentAnswered,
-    asterisk.TalkEnded,
-    asterisk.CallEnded,
-    asterisk.AgentStateReported,
-    asterisk.AgentAdded,
-    asterisk.AgentRemoved,
-    asterisk.AgentPaused,
-    asterisk.AgentUnpaused,
-    asterisk.CallTransferred,
-    asterisk.CallHeld,
-    asterisk.CallResumed,
-    asterisk.LinkEstablished,
-    asterisk.LinkLost,
-    asterisk.CallPresent,
-    asterisk.SnapshotComplete,
-    asterisk.AsteriskStopped,
-    asterisk.AsteriskStarted,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +43,11 @@ def save(session: Session, changes: Mapping[AgentKey, AgentChange]) -> None:
     for key, change in changes.items():
         mine = and_(AgentIntervalRow.pbx == key.pbx[:32], AgentIntervalRow.agent == key.agent[:80])
         begins = [*change.gone, *(interval.began_at for interval in change.put)]
-        for some in batched(begins, ROWS_AT_ONCE):
+        for some in _batches(begins):
             session.execute(delete(AgentIntervalRow).where(mine, AgentIntervalRow.began_at.in_(some)))
         session.add_all(_interval_row(key, interval) for interval in change.put)
         keys = [_event_key(key, each) for each in (*change.events_gone, *(event.key for event in change.events))]
-        for few in batched(keys, ROWS_AT_ONCE):
+        for few in _batches(keys):
             session.execute(delete(AgentEventRow).where(AgentEventRow.key.in_(few)))
         session.add_all(_event_row(key, event) for event in change.events)
         session.flush()
@@ -109,34 +85,17 @@ def last(session: Session) -> dict[AgentKey, Interval]:
     return {AgentKey(row.pbx, row.agent): _interval(row) for row in rows}
 
 
-def heard_until(session: Session, pbx: str) -> datetime | None:
-    """When AMI last told something that was kept."""
-    return session.scalar(select(func.max(LedgerRow.at)).where(LedgerRow.pbx == pbx, LedgerRow.source == Source.AMI.value))
-
-
-def entries(session: Session, start: datetime, end: datetime | None = None) -> Iterator[Entry]:
-    """The ledger's entries that agents concern, in the order they came; what can't be read, of a newer version, is left out."""
-    wanted: Select[tuple[LedgerRow]] = (
-        select(LedgerRow)
-        .where(LedgerRow.at >= start, LedgerRow.kind.in_([kind.__name__ for kind in _OF_AGENTS]))
-        .order_by(LedgerRow.seq)
-        .execution_options(yield_per=1000)
-    )
-    if end:
-        wanted = wanted.where(LedgerRow.at < end)
-    for row in session.scalars(wanted):
-        try:
-            yield Entry(row.pbx, Source(row.source), decoded(row.kind, json.loads(row.body)))
-        except (UnknownFactError, ValueError):
-            continue
-
-
 def forget(session: Session, before: datetime) -> int:
     """Remove what ended before this; tells how many rows."""
     ended: ColumnElement[bool] = AgentIntervalRow.ended_at < before
     gone = session.execute(delete(AgentIntervalRow).where(ended)).rowcount  # type: ignore[attr-defined]
     gone += session.execute(delete(AgentEventRow).where(AgentEventRow.at < before)).rowcount  # type: ignore[attr-defined]
     return int(gone)
+
+
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        yield values[start : start + ROWS_AT_ONCE]
 
 
 def _interval_row(key: AgentKey, interval: Interval) -> AgentIntervalRow:
