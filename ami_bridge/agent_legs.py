@@ -89,6 +89,10 @@ class AgentLegs:
         self._drop(found[0])
         return talk
 
+    def talk_of(self, agent_call: str) -> Talk | None:
+        """The talk this leg of an agent is in, as long as no AgentComplete has ended it."""
+        return self._talks.get(agent_call)
+
     def hung_up(self, channel: str) -> None:
         self._stages.pop(channel, None)
         leg = self._leg_of_caller.get(channel, channel)

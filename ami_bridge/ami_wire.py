@@ -14,7 +14,8 @@ MAX_MESSAGE_BYTES = 256 * 1024
 # An empty line ends a message. Asterisk writes \r\n\r\n; CoreShowChannelMap wrote \r\n\n until 20.9 (asterisk #761).
 _END = re.compile(rb"\n\r?\n")
 # Asterisk writes these once per channel variable or output line; any other header stands at most once in a message.
-_REPEATABLE = frozenset({"ChanVariable", "DestChanVariable", "Variable", "Output"})
+_REPEATABLE = frozenset({"Variable", "Output"})
+_CHANNEL_VARIABLE = "ChanVariable"  # with Dest, Transferer … before it
 
 
 class MessageTooLong(Exception):  # noqa: N818 - it is what happened
@@ -63,7 +64,7 @@ class AmiMessage:
         seen: set[str] = set()
         twice: dict[str, None] = {}
         for key in self.keys:
-            if key in seen and key not in _REPEATABLE:
+            if key in seen and key not in _REPEATABLE and not key.endswith(_CHANNEL_VARIABLE):
                 twice[key] = None
             seen.add(key)
         return tuple(twice)

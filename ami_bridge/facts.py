@@ -122,8 +122,9 @@ class LeftUnanswered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class QueueExited(Fact):
-    """Our dialplan's UserEvent after Queue(): the authority on refusals, time-outs and the rest.
+    """Our dialplan's UserEvent after Queue(), or the variable QUEUESTATUS itself: the authority on refusals, time-outs and the rest.
 
+    ``queue`` is empty where a recording begins after the call entered it.
     ``status`` is QUEUESTATUS: TIMEOUT FULL JOINEMPTY LEAVEEMPTY JOINUNAVAIL LEAVEUNAVAIL CONTINUE WITHDRAW; HANGUP is our
     dialplan's own word for a caller who hung up in the queue; empty is the exit key.
     """
@@ -166,6 +167,26 @@ class CallEnded(Fact):
     contact: str
     call: str
     cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangupRequested(Fact):
+    """A channel is asked to end, before CallEnded. ``soft``: by Asterisk or somebody at its console, otherwise by its own telephone."""
+
+    contact: str
+    call: str
+    soft: bool
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWentOn(Fact):
+    """The first step of the dialplan a caller took behind his queue: he lives. Recordings with the class ``dialplan`` alone tell it."""
+
+    contact: str
+    call: str
+    application: str
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +338,8 @@ AnyFact = (
     | DialExited
     | CallbackReported
     | CallEnded
+    | HangupRequested
+    | CallerWentOn
     | AgentStateReported
     | AgentAdded
     | AgentRemoved

@@ -21,7 +21,8 @@ a whole event and ends in the head of another. The dialplan has to filter the nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ami_bridge.ami_wire import AmiMessage
 
@@ -41,7 +42,7 @@ _CHANNEL = (
     "Uniqueid",
     "Linkedid",
 )
-_DESTINATION = tuple("Dest" + name for name in _CHANNEL)
+_BEHIND_A_CHANNEL = frozenset({"Tenantid", "ChanVariable"})
 _IDENTITY = _CHANNEL[-3:]
 _PLACE = _CHANNEL[-5:-3]
 _C_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -74,6 +75,7 @@ class Reading:
     timed: bool  # Asterisk's Timestamp stands where it should
     privilege: str
     repaired: str | None = None
+    parties: Mapping[str, Channel] = field(default_factory=dict)  # of a transfer, by what their headers begin with
 
     def __getitem__(self, name: str) -> str:
         try:
@@ -99,6 +101,12 @@ class Reading:
             raise Refused("it names no destination channel")
         return self.destination
 
+    def party(self, prefix: str) -> Channel:
+        try:
+            return self.parties[prefix]
+        except KeyError:
+            raise Refused(f"it names no {prefix}") from None
+
 
 def read_event(message: AmiMessage, *, repairable: bool) -> Reading:
     """Read a broadcast event. ``repairable``: this event describes one channel only. Raises Refused."""
@@ -106,6 +114,27 @@ def read_event(message: AmiMessage, *, repairable: bool) -> Reading:
     if keys[1:2] != ("Privilege",):
         raise Refused("it doesn't begin as Asterisk's events do")
     return _read(message, 3 if _timed(message) else 2, repairable)
+
+
+def read_transfer(message: AmiMessage, prefixes: Sequence[str]) -> Reading:
+    """Read an event of several channels, whose headers begin with these prefixes; the others are its own. Raises Refused."""
+    if message.keys[1:2] != ("Privilege",):
+        raise Refused("it doesn't begin as Asterisk's events do")
+    if fault := _irregularity(message):
+        raise Refused(fault)
+    parties: dict[str, Channel] = {}
+    own: dict[str, str] = {}
+    at = 3 if _timed(message) else 2
+    while at < len(message.keys):
+        for prefix in prefixes:
+            channel, behind = _channel(message, at, prefix)
+            if channel is not None:
+                parties[prefix], at = channel, behind
+                break
+        else:
+            own[message.keys[at]] = message.values[at]
+            at += 1
+    return Reading(None, None, own, _timed(message), message.get("Privilege"), parties=parties)
 
 
 def read_listed(message: AmiMessage) -> Reading:
@@ -121,8 +150,8 @@ def _read(message: AmiMessage, head: int, repairable: bool) -> Reading:
         if not repairable:
             raise Refused(fault)
         return _repair(message, head, fault)
-    channel, after = _channel(message, head, _CHANNEL)
-    destination, after = _channel(message, after, _DESTINATION)
+    channel, after = _channel(message, head)
+    destination, after = _channel(message, after, "Dest")
     own = dict(zip(message.keys[after:], message.values[after:], strict=True))
     return Reading(channel, destination, own, _timed(message), message.get("Privilege"))
 
@@ -141,16 +170,16 @@ def _irregularity(message: AmiMessage) -> str | None:
     return None
 
 
-def _channel(message: AmiMessage, at: int, names: tuple[str, ...]) -> tuple[Channel | None, int]:
+def _channel(message: AmiMessage, at: int, prefix: str = "") -> tuple[Channel | None, int]:
     """The channel that begins at this header, and the place behind it; nothing if another header stands here."""
     keys = message.keys
-    if keys[at : at + 1] != names[:1]:
+    if keys[at : at + 1] != (prefix + _CHANNEL[0],):
         return None, at
-    end = at + len(names)
-    if keys[at:end] != names:
+    end = at + len(_CHANNEL)
+    if keys[at:end] != tuple(prefix + name for name in _CHANNEL):
         raise Refused("its channel's headers aren't whole")
     values = message.values[at:end]
-    while end < len(keys) and keys[end].removeprefix("Dest") in {"Tenantid", "ChanVariable"}:
+    while end < len(keys) and keys[end].removeprefix(prefix) in _BEHIND_A_CHANNEL:
         end += 1
     return (
         Channel(values[1], _unknown(values[3]), unescape(_unknown(values[4])), values[9], values[10], *values[12:14]),

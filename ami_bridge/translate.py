@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ami_bridge import member_events, transfer_events
 from ami_bridge.agent_legs import AgentLegs, Talk
 from ami_bridge.ami_wire import AmiMessage
+from ami_bridge.dialplan_steps import QUEUE_APPLICATION, STATUS_VARIABLE, DialplanSteps
 from ami_bridge.facts import (
     AgentAnswered,
     AgentPickedUp,
@@ -27,24 +29,23 @@ from ami_bridge.facts import (
     CallerLeftQueue,
     CallerQueued,
     CallerWaiting,
+    CallerWentOn,
+    CallHeld,
     CallPresent,
+    CallResumed,
     DialExited,
     EndedBy,
+    HangupRequested,
     LeftUnanswered,
     QueueExited,
     TalkEnded,
 )
 from ami_bridge.outbound_dialplan import RESULT_EVENT
-from ami_bridge.provenance import Reading, Refused, read_event, read_listed
+from ami_bridge.provenance import Reading, Refused, read_event, read_listed, read_transfer, unescape
 
 INBOUND_CONTEXT = "ivrd-inbound"
 _CHANNEL_RINGS_US = "4"  # ChannelState Ring: Asterisk is being called; a channel Asterisk calls begins as 0, Down
 _CHANNEL_UP = "6"
-# All but Ringinuse and PausedReason, which versions differ in. As a whole they are longer than a forged caller ID.
-_MEMBER_HEADERS = {
-    *("Queue", "MemberName", "Interface", "StateInterface", "Membership"),
-    *("Penalty", "CallsTaken", "LastCall", "Status", "Paused"),
-}
 QUEUE_EXIT = "QueueExit"  # the UserEvent our dialplan sends after every Queue()
 DIAL_EXIT = "DialExit"  # and after every Dial() of a telephone
 OUR_USER_EVENTS = frozenset({QUEUE_EXIT, DIAL_EXIT, RESULT_EVENT})
@@ -69,15 +70,16 @@ class Translation(NamedTuple):
 
 
 _NOTHING = Translation()
-_Rule = Callable[["Translator", Reading, datetime], AnyFact | None]
+_Rule = Callable[["Translator", Reading, datetime], AnyFact | tuple[AnyFact, ...] | None]
 
 
 class Translator:
-    """Holds what translating one stream of events must remember: the agents' legs now ringing or talking."""
+    """Holds what translating one stream must remember: the agents' legs now ringing or talking, and which queue each caller is behind."""
 
     def __init__(self, inbound_context: str = INBOUND_CONTEXT) -> None:
         self.inbound_context = inbound_context
         self.legs = AgentLegs()
+        self.steps = DialplanSteps()
 
     def translate(self, message: AmiMessage, now: datetime) -> Translation:
         """The facts in one event or list item. ``now`` (aware) is used where Asterisk gave no Timestamp.
@@ -88,18 +90,23 @@ class Translator:
         rule = _EVENTS.get(event)
         if event == "UserEvent" and OUR_USER_EVENTS.isdisjoint(message.all("UserEvent")):
             return _NOTHING  # another dialplan's; what it writes into it is its own affair
+        if event == "VarSet" and STATUS_VARIABLE not in message.all("Variable"):
+            return _NOTHING
         try:
-            if rule is not None:
+            if (parties := _TRANSFERS.get(event)) is not None:
+                reading = read_transfer(message, parties)
+            elif rule is not None:
                 reading = read_event(message, repairable=event in _ONE_CHANNEL)
             elif (rule := _LIST_ITEMS.get(event)) is not None:
                 reading = read_listed(message)
             else:
                 return _NOTHING
-            fact = rule(self, reading, _time(message, reading, now))
+            found = rule(self, reading, _time(message, reading, now)) if rule is not None else None
         except Refused as refused:
             return Translation((), Suspicion(event, str(refused), kept=False))
         suspicion = None if reading.repaired is None else Suspicion(event, reading.repaired, kept=True)
-        return Translation(() if fact is None else (fact,), suspicion)
+        facts = found if isinstance(found, tuple) else (found,) if found is not None else ()
+        return Translation(facts, suspicion)
 
     def snapshot(self, channels: Iterable[AmiMessage], queues: Iterable[AmiMessage], at: datetime) -> tuple[list[AnyFact], list[Suspicion]]:
         """The facts of CoreShowChannels' and QueueStatus' items, as of ``at`` by Asterisk's clock.
@@ -122,6 +129,7 @@ class Translator:
     def link_lost(self) -> None:
         """Events were missed: what the legs did meanwhile comes from the next snapshot."""
         self.legs.forget_all()
+        self.steps.forget_all()
 
     # One rule per event, in the order of a call's life.
 
@@ -133,6 +141,7 @@ class Translator:
 
     def _caller_join(self, event: Reading, at: datetime) -> AnyFact | None:
         caller = event.caller
+        self.steps.entered(caller.uniqueid, event["Queue"])
         return CallerQueued(at, caller.linkedid, caller.uniqueid, event["Queue"], event.number("Position"))
 
     def _agent_called(self, event: Reading, at: datetime) -> AnyFact | None:
@@ -195,20 +204,46 @@ class Translator:
             raise Refused("its UserEvent isn't where Asterisk writes it")
         return QueueExited(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"], event.own.get("QueueStatus", ""))
 
+    def _variable(self, event: Reading, at: datetime) -> AnyFact | None:
+        status, call = event["Value"], event.caller.uniqueid
+        if event["Variable"] != STATUS_VARIABLE or not status:  # emptied: the call enters a queue
+            return None
+        return QueueExited(at, event.caller.linkedid, call, self.steps.queue_of(call), unescape(status))
+
+    def _step(self, event: Reading, at: datetime) -> AnyFact | None:
+        call, application = event.caller, event["Application"]
+        if application == QUEUE_APPLICATION:
+            self.steps.entered(call.uniqueid, event.own.get("AppData", "").partition(",")[0])
+        if not self.steps.went_on(call.uniqueid, application, call.extension):
+            return None
+        return CallerWentOn(at, call.linkedid, call.uniqueid, application, call.extension)
+
+    def _blind_transfer(self, event: Reading, at: datetime) -> AnyFact | None:
+        return transfer_events.blind(event, at, self.legs)
+
+    def _attended_transfer(self, event: Reading, at: datetime) -> AnyFact | None:
+        return transfer_events.attended(event, at, self.legs)
+
+    def _hold(self, event: Reading, at: datetime) -> AnyFact | None:
+        return CallHeld(at, event.caller.linkedid, event.caller.uniqueid)
+
+    def _unhold(self, event: Reading, at: datetime) -> AnyFact | None:
+        return CallResumed(at, event.caller.linkedid, event.caller.uniqueid)
+
+    def _hang_up_requested(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._requested(event, at, soft=False)
+
+    def _soft_hang_up_requested(self, event: Reading, at: datetime) -> AnyFact | None:
+        return self._requested(event, at, soft=True)
+
+    def _requested(self, event: Reading, at: datetime, *, soft: bool) -> AnyFact | None:
+        cause = event.number("Cause") if "Cause" in event.own else 0
+        return HangupRequested(at, event.caller.linkedid, event.caller.uniqueid, soft, cause)
+
     def _hangup(self, event: Reading, at: datetime) -> AnyFact | None:
         self.legs.hung_up(event.caller.uniqueid)
+        self.steps.hung_up(event.caller.uniqueid)
         return CallEnded(at, event.caller.linkedid, event.caller.uniqueid, event.number("Cause"))
-
-    def _member(self, event: Reading, at: datetime) -> AnyFact | None:
-        return self._member_state(event, at, removed=False)
-
-    def _member_removed(self, event: Reading, at: datetime) -> AnyFact | None:
-        return self._member_state(event, at, removed=True)
-
-    def _member_state(self, event: Reading, at: datetime, *, removed: bool) -> AnyFact | None:
-        if missing := _MEMBER_HEADERS - event.own.keys():
-            raise Refused(f"it has no {', '.join(sorted(missing))} of its own")
-        return AgentStateReported(at, event["Queue"], event["MemberName"], event.number("Status"), event["Paused"] == "1", removed)
 
     def _shutdown(self, event: Reading, at: datetime) -> AnyFact | None:
         # The only event so short that anything less strict would fit into a caller's number.
@@ -217,9 +252,6 @@ class Translator:
         return AsteriskStopped(at)
 
     # Items of lists we asked for.
-
-    def _listed_member(self, item: Reading, at: datetime) -> AnyFact | None:
-        return AgentStateReported(at, item["Queue"], item["Name"], item.number("Status"), item["Paused"] == "1")
 
     def _listed_waiting(self, item: Reading, at: datetime) -> AnyFact | None:
         return CallerWaiting(at, "", item["Uniqueid"], item["Queue"], item.number("Position"), float(item.number("Wait")))
@@ -246,20 +278,35 @@ _EVENTS: dict[str, _Rule] = {
     "QueueCallerAbandon": Translator._caller_abandon,
     "UserEvent": Translator._user_event,
     "Hangup": Translator._hangup,
-    "QueueMemberStatus": Translator._member,
-    "QueueMemberAdded": Translator._member,
-    "QueueMemberPause": Translator._member,
-    "QueueMemberRemoved": Translator._member_removed,
+    "BlindTransfer": Translator._blind_transfer,
+    "AttendedTransfer": Translator._attended_transfer,
+    "Hold": Translator._hold,
+    "Unhold": Translator._unhold,
+    "HangupRequest": Translator._hang_up_requested,
+    "SoftHangupRequest": Translator._soft_hang_up_requested,
+    "VarSet": Translator._variable,
+    "Newexten": Translator._step,
+    "QueueMemberStatus": lambda _, event, at: member_events.status(event, at),
+    "QueueMemberAdded": lambda _, event, at: member_events.added(event, at),
+    "QueueMemberPause": lambda _, event, at: member_events.paused(event, at),
+    "QueueMemberRemoved": lambda _, event, at: member_events.removed(event, at),
     "Shutdown": Translator._shutdown,
 }
-_ONE_CHANNEL = frozenset({"Newchannel", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "UserEvent", "Hangup"})
+_TRANSFERS = {"BlindTransfer": transfer_events.BLIND_PARTIES, "AttendedTransfer": transfer_events.ATTENDED_PARTIES}
+# Of one channel, with nothing hostile behind it. Not Newexten: its AppData is written raw, last.
+_ONE_CHANNEL = frozenset(
+    {"Newchannel", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "UserEvent", "VarSet"}
+    | {"Hangup", "HangupRequest", "SoftHangupRequest", "Hold", "Unhold"}
+)
 _LIST_ITEMS: dict[str, _Rule] = {
-    "QueueMember": Translator._listed_member,
+    "QueueMember": lambda _, item, at: member_events.listed(item, at),
     "QueueEntry": Translator._listed_waiting,
     "CoreShowChannel": Translator._listed_channel,
 }
+# The class ``dialplan`` is for recordings of other dialplans: ours reports by itself.
+RECORDED_ONLY = frozenset({"VarSet", "Newexten"})
 # What a live link has to look at; everything else can be skipped by its name.
-EVENT_NAMES = frozenset(_EVENTS)
+EVENT_NAMES = frozenset(_EVENTS) - RECORDED_ONLY
 
 
 def _time(message: AmiMessage, reading: Reading, now: datetime) -> datetime:

@@ -16,11 +16,15 @@ from support.fake_ami import channel, encode, event
 
 from ami_bridge.ami_wire import AmiFraming, AmiMessage, parse
 from ami_bridge.facts import (
+    AgentAdded,
     AgentAnswered,
+    AgentPaused,
     AgentPickedUp,
     AgentRang,
+    AgentRemoved,
     AgentRingEnded,
     AgentStateReported,
+    AgentUnpaused,
     AnyFact,
     AsteriskStopped,
     CallArrived,
@@ -28,11 +32,17 @@ from ami_bridge.facts import (
     CallerLeftQueue,
     CallerQueued,
     CallerWaiting,
+    CallerWentOn,
+    CallHeld,
     CallPresent,
+    CallResumed,
+    CallTransferred,
     DialExited,
     EndedBy,
+    HangupRequested,
     QueueExited,
     TalkEnded,
+    TransferKind,
 )
 from ami_bridge.provenance import unescape
 from ami_bridge.translate import EVENT_NAMES, Suspicion, Translator, timestamp
@@ -158,6 +168,172 @@ def test_a_leg_begins_anew_after_its_hang_up() -> None:
     assert again[4] == AgentPickedUp(AT, "1.1", "1.1", "2.1")
 
 
+def step(call: str, application: str, data: str = "", **changes: str) -> bytes:
+    own = [("Extension", changes.get("Exten", "4001234567")), ("Application", application), ("AppData", data)]
+    return event("Newexten", *channel(call, **changes), *own)
+
+
+def status_set(call: str, value: str) -> bytes:
+    return event("VarSet", *channel(call), ("Variable", "QUEUESTATUS"), ("Value", value))
+
+
+def joined_queue(call: str, queue: str = "hr") -> bytes:
+    return event("QueueCallerJoin", *channel(call), ("Queue", queue), ("Position", "1"), ("Count", "1"))
+
+
+def test_another_dialplan_tells_of_a_refusal_by_its_variable() -> None:
+    data = step("1.1", "Queue", "hr,tT,,,30") + status_set("1.1", "") + status_set("1.1", "FULL") + step("1.1", "Playback", "busy")
+    assert facts_and_suspicions(data + step("1.1", "Wait", "1")) == [
+        QueueExited(AT, "1.1", "1.1", "hr", "FULL"),
+        CallerWentOn(AT, "1.1", "1.1", "Playback", "4001234567"),
+    ]
+
+
+def test_a_status_without_its_queue_is_told_all_the_same() -> None:
+    assert facts_and_suspicions(status_set("1.1", "TIMEOUT")) == [QueueExited(AT, "1.1", "1.1", "", "TIMEOUT")]
+
+
+def test_a_variable_of_another_name_is_silence() -> None:
+    assert facts_and_suspicions(event("VarSet", *channel("1.1"), ("Variable", "QUEUEPOSITION"), ("Value", "1"))) == []
+
+
+def test_who_goes_on_behind_a_queue_lives() -> None:
+    data = joined_queue("1.1") + step("1.1", "Queue", "hr") + step("1.1", "Wait", "1", Exten="h") + step("1.2", "Wait")
+    assert facts_and_suspicions(data)[1:] == []
+    data += (
+        step("1.1", "Queue", "hr", Exten="redirected") + 2 * step("1.1", "Wait", "1") + event("Hangup", *channel("1.1"), ("Cause", "16"))
+    )
+    assert facts_and_suspicions(data + step("1.1", "Wait"))[1:] == [
+        CallerWentOn(AT, "1.1", "1.1", "Wait", "4001234567"),
+        CallEnded(AT, "1.1", "1.1", 16),
+    ]
+
+
+def test_a_line_break_in_a_steps_data_forges_no_step() -> None:
+    forged = "x\r\nPriority: 1\r\nUniqueid: 1.1\r\nLinkedid: 1.1\r\nExtension: s\r\nApplication: Wait"
+    (suspicion,) = facts_and_suspicions(joined_queue("1.1") + step("1.2", "Queue", forged))[1:]
+    assert isinstance(suspicion, Suspicion)
+    assert not suspicion.kept
+
+
+def test_the_link_asks_for_no_steps() -> None:
+    assert EVENT_NAMES.isdisjoint({"Newexten", "VarSet"})
+
+
+def parties(**calls: str) -> list[tuple[str, str]]:
+    return [header for prefix, call in calls.items() for header in channel(call, prefix=prefix)]
+
+
+BRIDGE = [("BridgeUniqueid", "b-1"), ("BridgeType", "basic"), ("BridgeNumChannels", "2")]
+
+
+def blind_transfer(*, result: str = "Success", transferee: bool = True) -> bytes:
+    named = parties(Transferer="2.1") + (parties(Transferee="1.1") if transferee else [])
+    return event("BlindTransfer", ("Result", result), *named, *BRIDGE, ("IsExternal", "Yes"), ("Context", "x"), ("Extension", "201"))
+
+
+def attended_transfer(destination: str, *, result: str = "Success", **more: str) -> bytes:
+    named = [
+        *parties(OrigTransferer="2.1"),
+        ("OrigBridgeUniqueid", "b-1"),
+        *parties(SecondTransferer="2.2"),
+        ("SecondBridgeUniqueid", "b-2"),
+    ]
+    named += parties(Transferee="1.1", TransferTarget="3.1")
+    end = [("IsExternal", "No"), ("DestType", destination), *more.items()]
+    return event("AttendedTransfer", ("Result", result), *named, *end)
+
+
+def test_an_agent_gives_the_caller_away() -> None:
+    given = CallTransferred(AT, "1.1", "1.1", TransferKind.BLIND, "2.1", "201")
+    assert facts_and_suspicions(blind_transfer()) == [given]
+    assert facts_and_suspicions(connected("1.1", "2.1") + blind_transfer(transferee=False))[1:] == [given]
+    unnamed = CallTransferred(AT, "2.1", "", TransferKind.BLIND, "2.1", "201")
+    assert facts_and_suspicions(blind_transfer(transferee=False)) == [unnamed]
+    assert facts_and_suspicions(blind_transfer(result="Invalid")) == []
+
+
+def test_an_agent_hands_the_caller_over() -> None:
+    handed = CallTransferred(AT, "1.1", "1.1", TransferKind.ATTENDED, "2.1", "3.1")
+    assert facts_and_suspicions(attended_transfer("Bridge", DestBridgeUniqueid="b-2")) == [handed]
+    assert facts_and_suspicions(attended_transfer("Fail")) == []
+    assert facts_and_suspicions(attended_transfer("Bridge", result="Not Permitted")) == []
+
+
+def test_a_transfer_into_an_application_goes_to_it() -> None:
+    data = event(
+        "AttendedTransfer",
+        ("Result", "Success"),
+        *parties(OrigTransferer="2.1"),
+        *BRIDGE,
+        *parties(SecondTransferer="2.2"),
+        ("IsExternal", "No"),
+        ("DestType", "App"),
+        ("DestApp", "Voicemail"),
+    )
+    assert facts_and_suspicions(connected("1.1", "2.1") + data)[1:] == [
+        CallTransferred(AT, "1.1", "1.1", TransferKind.ATTENDED, "2.1", "Voicemail")
+    ]
+
+
+@pytest.mark.parametrize("number", ["1\r\nTransfereeUniqueid: 9.9", "1\r\nResult: Success", "1\nExtension: 900"])
+def test_a_forged_transfer_is_refused(number: str) -> None:
+    named = [*parties(Transferer="2.1"), *channel("1.1", prefix="Transferee", CallerIDNum=number)]
+    data = event("BlindTransfer", ("Result", "Success"), *named, *BRIDGE, ("IsExternal", "Yes"), ("Context", "x"), ("Extension", "201"))
+    (suspicion,) = facts_and_suspicions(data)
+    assert isinstance(suspicion, Suspicion)
+    assert not suspicion.kept
+
+
+def test_a_channels_variables_and_tenant_are_no_forgery() -> None:
+    extra = [("TransfererTenantid", "a"), ("TransfererChanVariable", "X=1"), ("TransfererChanVariable", "Y=2")]
+    own = [*BRIDGE, ("IsExternal", "Yes"), ("Context", "x"), ("Extension", "201")]
+    data = event("BlindTransfer", ("Result", "Success"), *parties(Transferer="2.1"), *extra, *parties(Transferee="1.1"), *own)
+    assert facts_and_suspicions(data) == [CallTransferred(AT, "1.1", "1.1", TransferKind.BLIND, "2.1", "201")]
+
+
+def test_on_hold_and_back() -> None:
+    data = event("Hold", *channel("2.1", Linkedid="1.1"), ("MusicClass", "default")) + event("Unhold", *channel("2.1", Linkedid="1.1"))
+    assert facts_and_suspicions(data) == [CallHeld(AT, "1.1", "2.1"), CallResumed(AT, "1.1", "2.1")]
+
+
+def test_who_asked_a_channel_to_end() -> None:
+    data = event("HangupRequest", *channel("1.1")) + event("SoftHangupRequest", *channel("1.1"), ("Cause", "4"))
+    assert facts_and_suspicions(data) == [
+        HangupRequested(AT, "1.1", "1.1", soft=False, cause=0),
+        HangupRequested(AT, "1.1", "1.1", soft=True, cause=4),
+    ]
+
+
+MEMBER = [
+    *(("Queue", "hr"), ("MemberName", "Agent One"), ("Interface", "PJSIP/101"), ("StateInterface", "PJSIP/101")),
+    *(("Membership", "dynamic"), ("Penalty", "0"), ("CallsTaken", "0"), ("LastCall", "0"), ("Status", "1")),
+]
+
+
+@pytest.mark.parametrize(
+    ("later", "reason", "wrapup_s"),
+    [
+        ([("Ringinuse", "1")], "", 0),
+        ([("RingInUse", "1"), ("Pausedreason", "lunch")], "lunch", 0),
+        ([("LoginTime", "1"), ("PausedReason", "tea\\n"), ("Ringinuse", "1"), ("Wrapuptime", "15")], "tea ", 15),
+        ([("Wrapuptime", "soon")], "", 0),
+    ],
+)
+def test_members_of_every_version(later: list[tuple[str, str]], reason: str, wrapup_s: int) -> None:
+    def state(*, paused: bool, removed: bool = False) -> AgentStateReported:
+        return AgentStateReported(AT, "hr", "Agent One", 1, paused, removed, reason, wrapup_s)
+
+    def told(name: str, paused: str) -> list[AnyFact | Suspicion]:
+        return facts_and_suspicions(event(name, *MEMBER, ("Paused", paused), *later))
+
+    assert told("QueueMemberStatus", "0") == [state(paused=False)]
+    assert told("QueueMemberAdded", "1") == [AgentAdded(AT, "hr", "Agent One", paused=True), state(paused=True)]
+    assert told("QueueMemberPause", "1") == [AgentPaused(AT, "hr", "Agent One", reason), state(paused=True)]
+    assert told("QueueMemberPause", "0") == [AgentUnpaused(AT, "hr", "Agent One", reason), state(paused=False)]
+    assert told("QueueMemberRemoved", "0") == [AgentRemoved(AT, "hr", "Agent One"), state(paused=False, removed=True)]
+
+
 def completed(*channels: tuple[str, str]) -> bytes:
     own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2")]
     return event("AgentComplete", *channels, *own, ("TalkTime", "3"), ("Reason", "caller"))
@@ -235,7 +411,7 @@ def test_timestamps_keep_their_microseconds() -> None:
 
 def test_other_dialplans_events_are_silence() -> None:
     odd = event("UserEvent", *channel("1.1"), ("UserEvent", "Theirs"), ("Channel", "x"), ("Channel", "y"))
-    assert facts_and_suspicions(odd + event("Newexten", *channel("1.1")) + event("Cdr", ("Source", "1"))) == []
+    assert facts_and_suspicions(odd + step("1.1", "NoOp") + event("Cdr", ("Source", "1"))) == []
 
 
 def test_our_dialplans_exit_report() -> None:

@@ -1,0 +1,54 @@
+"""Where the callers of queues are in a dialplan, as Newexten and VarSet tell: for recordings of dialplans that report nothing themselves.
+
+Used by ``translate`` alone. The link to our own Asterisk doesn't ask for these events: they come for every step of every call, VarSet
+carries what callers type, and our dialplan reports by UserEvent.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+QUEUE_APPLICATION = "Queue"
+STATUS_VARIABLE = "QUEUESTATUS"
+_HANG_UP_EXTENSION = "h"
+# More than any hotline has at once: reached only when Asterisk never reports their end.
+_MOST = 20_000
+
+
+class _Stage(Enum):
+    QUEUEING = auto()
+    GONE_ON = auto()
+
+
+class DialplanSteps:
+    """Calls by their Uniqueid, from their first queue to their hang-up."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, _Stage] = {}
+        self._queues: dict[str, str] = {}  # named by the last Queue() of a call
+
+    def entered(self, call: str, queue: str) -> None:
+        """It runs Queue() or has joined the queue. Right after a Redirect Newexten names the old step: the same queue, so no harm."""
+        if call not in self._stages and len(self._stages) >= _MOST:
+            self.hung_up(next(iter(self._stages)))
+        self._stages[call] = _Stage.QUEUEING
+        self._queues[call] = queue
+
+    def went_on(self, call: str, application: str, extension: str) -> bool:
+        """Whether this step is the first that shows it alive behind its queue."""
+        if self._stages.get(call) is not _Stage.QUEUEING or application == QUEUE_APPLICATION or extension == _HANG_UP_EXTENSION:
+            return False
+        self._stages[call] = _Stage.GONE_ON
+        return True
+
+    def queue_of(self, call: str) -> str:
+        """The queue its QUEUESTATUS is about; empty when the stream began later."""
+        return self._queues.get(call, "")
+
+    def hung_up(self, call: str) -> None:
+        self._stages.pop(call, None)
+        self._queues.pop(call, None)
+
+    def forget_all(self) -> None:
+        self._stages.clear()
+        self._queues.clear()
