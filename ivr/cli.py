@@ -11,7 +11,19 @@ import typer
 import uvloop
 from rich.table import Table
 
-from ivr import cli_asterisk, cli_callbacks, cli_complaints, cli_flow, cli_hours, cli_prompts, cli_replay, cli_report, cli_users, log
+from ivr import (
+    cli_asterisk,
+    cli_callbacks,
+    cli_complaints,
+    cli_flow,
+    cli_forecast,
+    cli_hours,
+    cli_prompts,
+    cli_replay,
+    cli_report,
+    cli_users,
+    log,
+)
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, plain_console, print_json, read_store, settings_from
 from ivr.store import contacts as contact_store
 from ivr.store.database import Database, StoreError
@@ -33,6 +45,7 @@ app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")
 
 app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")(cli_report.report)
+app.command("forecast", epilog="Example: ivrd forecast --queue hr --from 2026-12-01 --target 80/20")(cli_forecast.forecast_command)
 app.command(epilog="Example: ivrd replay abandon.ami queue_log --explain")(cli_replay.replay)
 
 

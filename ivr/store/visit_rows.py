@@ -104,6 +104,9 @@ def records(session: Session, *which: ColumnElement[bool]) -> Iterator[VisitReco
         )  # fmt: skip
 
 
+_CONTACT_OUTCOMES = frozenset(outcome.value for outcome in ContactOutcome)
+
+
 def in_contacts_between(session: Session, start: datetime, end: datetime) -> Iterator[VisitRecord]:
     """The visits of contacts that may have been in a queue in [start, end), read from the contacts themselves."""
     c = ContactRow
@@ -118,7 +121,7 @@ def _count_calls(session: Session, start: datetime, end: datetime, tally: Tallie
     c = ContactRow
     query = select(c.started_at, c.line, c.outcome, c.nodes).where(c.started_at >= start, c.started_at < end, c.outcome.is_not(None))
     for row in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        if row.outcome in ContactOutcome:
+        if row.outcome in _CONTACT_OUTCOMES:
             tally(Key("", row.line or ""), row.started_at).add_contact(ContactOutcome(row.outcome), row.nodes)
 
 
