@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
+from ivr.domain.agent_figures import Tally as AgentTally
+from ivr.domain.agent_states import What
 from ivr.domain.definition_book import DEFINITIONS
 from ivr.domain.definitions import Unit
 from ivr.domain.figures import Figures
-from ivr.reports.contents import SHORT, AgentRow, Gathered
+from ivr.reports.contents import SHORT, AgentRow
 from ivr.reports.document import Section, Teller
-from ivr.reports.figure_tables import by, figures_table, share
+from ivr.reports.figure_tables import all_of, by, figures_table, share
 from ivr.reports.tables import Cell as TableCell
 from ivr.reports.tables import Chart, Column, Kind, Series, Table
 
@@ -31,8 +33,7 @@ _KINDS = {Unit.SHARE: Kind.SHARE, Unit.SECONDS: Kind.SECONDS, Unit.COUNT: Kind.C
 
 
 def lines(t: Teller) -> Section:
-    by_line = by(t, t.contents.now, lambda cell: cell.line)
-    before = by(t, t.contents.before, lambda cell: cell.line)
+    by_line, before = by(t, t.contents.now, lambda cell: cell.line), by(t, t.contents.before, lambda cell: cell.line)
     table = figures_table(
         t, t.word("lines"), Column("line", t.word("line"), Kind.TEXT), [(t.line(name), name) for name in t.lines], by_line, before
     )
@@ -54,7 +55,7 @@ def queues(t: Teller) -> Section:
 
 def key_figures(t: Teller) -> Section:
     """Each with its formula, so that nobody has to guess what a percentage is of."""
-    now, before = _with_calls(t, t.contents.now), _with_calls(t, t.contents.before)
+    now, before = all_of(t, t.contents.now), all_of(t, t.contents.before)
     rows: list[tuple[TableCell, ...]] = []
     kinds: list[Kind] = []
     for name in KEY_FIGURES:
@@ -68,7 +69,7 @@ def key_figures(t: Teller) -> Section:
         Column("before", t.word("before"), Kind.SHARE),
         Column("formula", t.word("formula"), Kind.TEXT),
     )
-    limits = t.contents.thresholds
+    limits = t.contents.limits.default
     note = t.word("key.note", service=f"{limits.service_s:g}", short=f"{limits.short_s:g}")
     return Section("key", t.word("key"), (Table(t.word("key"), columns, tuple(rows), note=note, kinds=tuple(kinds)),))
 
@@ -84,9 +85,11 @@ def outcomes(t: Teller) -> Section:
     )
     none: Counter[str] = Counter()
     by_line = {name: calls.by_line.get(name, none) for name in t.lines}
-    rows = tuple((t.line(name), found.total(), *(found[key] for key in kept)) for name, found in by_line.items())
+    rows: tuple[tuple[TableCell, ...], ...] = tuple(
+        (t.line(name), found.total(), *(found[key] for key in kept)) for name, found in by_line.items()
+    )
     total = calls.by_outcome
-    note = t.word("outcomes.note", short=f"{t.contents.thresholds.short_s:g}")
+    note = t.word("outcomes.note", short=f"{t.contents.limits.default.short_s:g}")
     table = Table(t.word("outcomes"), columns, rows, (t.word("total"), total.total(), *(total[key] for key in kept)), note)
     before = t.contents.before.calls.by_outcome
     series = (
@@ -163,34 +166,32 @@ def agents(t: Teller) -> Section:
         Column("aht", t.word("aht"), Kind.SECONDS),
         Column("transfers", t.word("agents.transfers"), Kind.SHARE),
     ]
-    timed = any(row.logged_in_s is not None for row in rows)
+    timed = any(row.time for row in rows)
     if timed:
         columns += [
             Column("logged_in", t.word("agents.logged_in"), Kind.NUMBER),
             Column("occupancy", t.word("agents.occupancy"), Kind.SHARE),
+            Column("adherence", t.word("agents.adherence"), Kind.SHARE),
             Column("an_hour", t.word("agents.an_hour"), Kind.NUMBER),
             Column("offers", t.word("agents.offers")),
             Column("refused", t.word("agents.refused")),
             Column("no_answer", t.word("agents.no_answer")),
+            Column("long_breaks", t.word("agents.long_breaks")),
         ]
-    cells = tuple(_agent(t, row) + (_time(row) if timed else ()) for row in rows)
+    cells = tuple((*_agent(t, row), *(_time(row.time) if timed else ())) for row in rows)
     return Section("agents", t.word("agents"), (Table(t.word("agents"), tuple(columns), cells),))
 
 
 def _agent(t: Teller, row: AgentRow) -> tuple[TableCell, ...]:
-    found = Figures({t.contents.thresholds: row.tally}, t.contents.made_at)
+    found = Figures({t.contents.limits.default: row.calls}, t.contents.made_at)
     return (row.agent, row.name, found.answered, *(found.value(name) for name in ("talk.mean", "hold.mean", "aht", "transfer.rate")))
 
 
-def _time(row: AgentRow) -> tuple[TableCell, ...]:
-    hours = None if row.logged_in_s is None else row.logged_in_s / 3600
-    return hours, row.occupancy, row.handled_an_hour, row.offers, row.refused, row.no_answer
-
-
-def _with_calls(t: Teller, gathered: Gathered) -> Figures:
-    """The visits' figures with those of whole calls."""
-    tally = gathered.figures(t.contents.thresholds, t.contents.made_at).tally + gathered.calls.tally
-    return Figures({t.contents.thresholds: tally}, t.contents.made_at)
+def _time(found: AgentTally | None) -> tuple[TableCell, ...]:
+    if found is None:
+        return (None,) * 8
+    offers = found.offers, found.events[What.REFUSED], found.events[What.NO_ANSWER]
+    return found.logged_in / 3600, found.occupancy, found.adherence, found.handled_per_hour, *offers, found.long_breaks
 
 
 def _most(counted: Mapping[K, int], limit: int) -> list[tuple[K, int]]:

@@ -151,7 +151,6 @@ def quality(t: Teller) -> Section:
         "reconstructed": tally.reconstructed,
         "uncertain": tally.uncertain,
         "running": now.calls.by_outcome[RUNNING],
-        "stale": now.stale,
     }
     told = [_gap(t, gap) for gap in now.gaps] + [t.word(f"quality.{key}", count=count) for key, count in counted.items() if count]
     return Section("quality", t.word("quality"), sentences=(*(told or [t.word("quality.good")]), t.word("quality.no_numbers")))

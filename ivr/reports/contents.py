@@ -9,21 +9,19 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from ivr.domain.agent_figures import Tally as AgentTally
 from ivr.domain.contacts import ContactOutcome
-from ivr.domain.figures import Figures, Thresholds
+from ivr.domain.figures import Figures
 from ivr.domain.intervals import Grain, floor
-from ivr.domain.tally import Tally, total
+from ivr.domain.measures import Limits, Thresholds
+from ivr.domain.tally import Tally
 from ivr.reports.periods import Period
 from ivr.store.report_counts import CallRow, ComplaintLife, Gap, PromiseLife, Rated
 
 ANSWER_WITHIN = timedelta(days=3)  # R18
 SHORT = "short"  # 速挂, beside the contact outcomes: gave up within S, wherever he was
 RUNNING = "running"  # not over when the report was made
-ABANDONED = {
-    ContactOutcome.ABANDONED_IVR.value: "abandoned_ivr",
-    ContactOutcome.ABANDONED_QUEUE.value: "abandoned_queue",
-    ContactOutcome.ABANDONED_RING.value: "abandoned_ring",
-}
+ABANDONED = frozenset({ContactOutcome.ABANDONED_IVR, ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING})
 LONGEST_CHOICE = 2  # more keys than these are no choice but something entered: a serial number, somebody's number
 NO_LINE = ""  # of callers who chose none
 K = TypeVar("K", bound=Hashable)
@@ -31,12 +29,11 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The visits that entered within one half-hour of our clock, added up. ``start`` is aware UTC; ``agent`` "" where nobody answered."""
+    """The visits that entered within one half-hour of our clock, added up; whole contacts stand under the queue "". ``start`` is UTC."""
 
     start: datetime
     queue: str
     line: str
-    agent: str
     tally: Tally
 
 
@@ -49,30 +46,25 @@ class CallCounts:
     by_half_hour: Counter[datetime] = field(default_factory=Counter)
     left_menus: Counter[str] = field(default_factory=Counter)  # node → who hung up there
     choices: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    tally: Tally = field(default_factory=Tally)  # the contacts alone
 
     @classmethod
-    def of(cls, rows: Iterable[CallRow], gave_up_at_once: set[str], short_s: float, zone: ZoneInfo) -> CallCounts:
-        """``gave_up_at_once``: those who left a queue within S; in the menus the whole call counts."""
+    def of(cls, rows: Iterable[CallRow], gave_up_ms: Mapping[str, int], limits: Limits, zone: ZoneInfo) -> CallCounts:
+        """``gave_up_ms``: how long those who soon left a queue had waited there; in the menus the whole call counts."""
         counts = cls()
         for row in rows:
             counts.by_half_hour[floor(row.started_at, Grain.HALF, zone)] += 1
-            counts._add(row, gave_up_at_once, short_s)
+            counts._add(row, gave_up_ms.get(row.id), limits.of(row.line).short_s)
         return counts
 
-    def _add(self, row: CallRow, at_once: set[str], short_s: float) -> None:
+    def _add(self, row: CallRow, gave_up_ms: int | None, short_s: float) -> None:
         self.arrived += 1
         what = row.outcome or RUNNING
         if row.outcome == ContactOutcome.ABANDONED_IVR:
             self.left_menus[row.last_node or ""] += 1
-            lasted_s = (row.ended_at - row.started_at).total_seconds() if row.ended_at else None
-            if short_s and lasted_s is not None and lasted_s <= short_s:
-                what = SHORT
-        elif row.outcome in ABANDONED and row.id in at_once:
+            gave_up_ms = round((row.ended_at - row.started_at).total_seconds() * 1000) if row.ended_at else None
+        if row.outcome in ABANDONED and short_s and gave_up_ms is not None and gave_up_ms <= short_s * 1000:
             what = SHORT
         self.by_line[row.line or NO_LINE][what] += 1
-        if row.outcome in _OUTCOMES:
-            self.tally.add_contact(_OUTCOMES[row.outcome], row.nodes)
         for (node, keys), (following, _) in zip(row.steps, row.steps[1:], strict=False):
             if keys and len(keys) <= LONGEST_CHOICE:
                 self.choices[node, keys, following] += 1
@@ -83,9 +75,6 @@ class CallCounts:
 
     def of_line(self, line: str) -> int:
         return self.by_line[line].total() if line in self.by_line else 0
-
-
-_OUTCOMES = {outcome.value: outcome for outcome in ContactOutcome}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +183,12 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """One agent's share: what his calls add up to, and of his time what is known (``ivr.domain.agent_figures``); shares of 1, seconds."""
+    """One agent: what the calls he answered add up to, and his time and offers where they were followed."""
 
     agent: str
     name: str
-    tally: Tally
-    occupancy: float | None = None
-    logged_in_s: float | None = None
-    handled_an_hour: float | None = None
-    offers: int | None = None
-    refused: int | None = None
-    no_answer: int | None = None
+    calls: Tally
+    time: AgentTally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,18 +204,18 @@ class Gathered:
     messages: Mapping[str | None, int] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     agents: tuple[AgentRow, ...] = ()
-    stale: int = 0  # minutes whose visits changed since they were added up
 
-    def figures(self, thresholds: Thresholds, at: datetime, of: Callable[[Cell], bool] = lambda _: True) -> Figures:
-        """Of all visits, or of those whose cell is wanted."""
-        return Figures({thresholds: total(cell.tally for cell in self.cells if of(cell))}, at)
+    def figures(self, limits: Limits, at: datetime) -> Figures:
+        """Of all visits and contacts."""
+        return self.by(lambda _: None, limits, at).get(None) or Figures({limits.default: Tally()}, at)
 
-    def by(self, key: Callable[[Cell], K], thresholds: Thresholds, at: datetime) -> dict[K, Figures]:
-        """The figures of each key's visits."""
-        found: dict[K, Tally] = defaultdict(Tally)
+    def by(self, key: Callable[[Cell], K], limits: Limits, at: datetime) -> dict[K, Figures]:
+        """The figures of each key's visits, each line by its own limits."""
+        found: dict[K, dict[Thresholds, Tally]] = {}
         for cell in self.cells:
-            found[key(cell)] += cell.tally
-        return {name: Figures({thresholds: tally}, at) for name, tally in found.items()}
+            tallies = found.setdefault(key(cell), {}).setdefault(limits.of(cell.line), Tally())
+            tallies += cell.tally
+        return {name: Figures(tallies, at) for name, tallies in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +226,6 @@ class Contents:
     start: datetime
     end: datetime
     made_at: datetime
-    thresholds: Thresholds
+    limits: Limits
     now: Gathered
     before: Gathered

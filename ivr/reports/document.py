@@ -90,7 +90,7 @@ class Teller:
 
     @property
     def queues(self) -> list[str]:
-        seen = {cell.queue for cell in self.contents.now.cells}
+        seen = {cell.queue for cell in self.contents.now.cells if cell.queue}
         return [*self.hotline.queues, *sorted(seen - {*self.hotline.queues})]
 
     def local(self, at: datetime) -> datetime:

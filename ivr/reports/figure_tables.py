@@ -31,11 +31,11 @@ _FIGURES: tuple[tuple[str, str, Kind], ...] = (
 
 def by(t: Teller, gathered: Gathered, key: Callable[[Cell], K]) -> dict[K, Figures]:
     """The figures of each key's visits; who still waits has waited until the report is made."""
-    return gathered.by(key, t.contents.thresholds, t.contents.made_at)
+    return gathered.by(key, t.contents.limits, t.contents.made_at)
 
 
 def all_of(t: Teller, gathered: Gathered) -> Figures:
-    return gathered.figures(t.contents.thresholds, t.contents.made_at)
+    return gathered.figures(t.contents.limits, t.contents.made_at)
 
 
 def figures_table(
@@ -51,7 +51,7 @@ def figures_table(
     columns = (first, *(Column(key, t.word(key), kind) for key, _, kind in _FIGURES), *(compared if before is not None else ()))
 
     def row(name: str, found: Figures | None, earlier: Figures | None) -> tuple[str | int | float | None, ...]:
-        figures = found or Figures({t.contents.thresholds: _NOTHING}, t.contents.made_at)
+        figures = found or Figures({t.contents.limits.default: _NOTHING}, t.contents.made_at)
         cells = tuple(figures.value(definition) for _, definition, _ in _FIGURES)
         if before is None:
             return (name, *cells)

@@ -43,7 +43,7 @@ def report_of(contents: Contents, hotline: Hotline, language: Language) -> Docum
 def _tiles(t: Teller) -> tuple[Tile, ...]:
     c = t.contents
     now, before = all_of(t, c.now), all_of(t, c.before)
-    service = f"{c.thresholds.service_s:g}"
+    service = f"{c.limits.default.service_s:g}"
 
     def tile(title: str, value: float | int | None, earlier: float | int | None, kind: Kind) -> Tile:
         return Tile(title, shown(value, kind), t.word("tile.before", value=shown(earlier, kind)))
@@ -85,7 +85,7 @@ def _short(t: Teller) -> str:
         calls_before=c.before.calls.arrived,
         loss=shown(now.loss_rate, Kind.SHARE),
         loss_before=shown(before.loss_rate, Kind.SHARE),
-        service=f"{c.thresholds.service_s:g}",
+        service=f"{c.limits.default.service_s:g}",
         sl=shown(now.service_level_strict, Kind.SHARE),
         ten=shown(now.value("within.10s"), Kind.SHARE),
         asa=shown(now.average_speed_of_answer, Kind.SECONDS),

@@ -154,6 +154,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "agents.hold": ("平均保持（秒）", "Hold (s)"),
     "agents.transfers": ("转接率", "Transferred"),
     "agents.occupancy": ("服务比例", "Occupancy"),
+    "agents.adherence": ("遵时率", "Adherence"),
+    "agents.long_breaks": ("超时小休", "Long breaks"),
     "agents.an_hour": ("每小时服务", "Handled an hour"),
     "agents.logged_in": ("登录（小时）", "Logged in (h)"),
     "agents.offers": ("振铃次数", "Offers"),
@@ -230,10 +232,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "quality.reconstructed": ("{count} 次排队由 queue_log 补记。", "{count} visits of queues were reconstructed from queue_log."),
     "quality.uncertain": ("{count} 次排队的部分时间不确定。", "{count} visits of queues are uncertain in part."),
     "quality.running": ("{count} 通来电在生成报告时尚未结束。", "{count} calls were not over when the report was made."),
-    "quality.stale": (
-        "{count} 分钟的数据在汇总后又有变化，重新生成本报告即可更新。",
-        "{count} minutes changed after they were added up: make the report anew to have them.",
-    ),
     "quality.no_numbers": ("本报告不含来电号码。", "This report names no caller."),
     "data": ("图表数据", "chart data"),
     # the short message

@@ -110,15 +110,15 @@ def calls(session: Session, start: datetime, end: datetime, *, steps: bool) -> I
         yield CallRow(row[0], row[1], row[2], row[3], row[4], row[5] or (ways[-1][0] if ways else None), row[6] or len(ways), ways)
 
 
-def gave_up_at_once(session: Session, start: datetime, end: datetime, short_s: float) -> set[str]:
-    """The contacts that entered a queue in [start, end) and gave up there within ``short_s`` seconds."""
-    query = select(VisitRow.contact).where(
+def gave_up_within(session: Session, start: datetime, end: datetime, longest_s: float) -> dict[str, int]:
+    """The contacts that entered a queue in [start, end) and gave up there within ``longest_s`` seconds, with their wait in ms."""
+    query = select(VisitRow.contact, VisitRow.wait_ms).where(
         VisitRow.joined_at >= start,
         VisitRow.joined_at < end,
         VisitRow.outcome.in_((VisitOutcome.ABANDONED_WAIT.value, VisitOutcome.ABANDONED_RING.value)),
-        VisitRow.wait_ms <= short_s * 1000,
+        VisitRow.wait_ms <= longest_s * 1000,
     )
-    return set(session.scalars(query))
+    return {row[0]: row[1] or 0 for row in session.execute(query)}
 
 
 def complaints(session: Session, start: datetime, end: datetime, answer_within: timedelta) -> list[ComplaintLife]:
