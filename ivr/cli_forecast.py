@@ -102,7 +102,7 @@ def _target(text: str, most_busy: float, settings: Settings) -> Target:
 
 def _print_days(console: Console, each: QueueForecast, zone: ZoneInfo) -> None:
     if not each.expected:
-        console.print(f"{each.queue}: nothing is known yet of days like these ({each.known_days} days of calls so far)\n")
+        typer.echo(f"{each.queue}: nothing is known yet of days like these ({each.known_days} days of calls so far)\n")
         return
     for day, slots in groupby(each.expected, key=lambda slot: slot.start.astimezone(zone).date()):
         table = Table(
@@ -124,7 +124,7 @@ def _print_days(console: Console, each: QueueForecast, zone: ZoneInfo) -> None:
         console.print(table)
     calls, patience = sum(slot.calls for slot in each.expected), each.expected[0].patience_s
     way = "Erlang C, for too few gave up to know their patience" if patience is None else f"Erlang A, patience {patience:.0f} s"
-    console.print(f"{each.queue}: {calls:.0f} calls, {each.agent_hours:g} agent hours; {way}\n")
+    typer.echo(f"{each.queue}: {calls:.0f} calls, {each.agent_hours:g} agent hours; {way}\n")
 
 
 def _back_test_table(forecasts: list[QueueForecast]) -> Table:
