@@ -16,7 +16,7 @@ in it is escaped, and some of it is a stranger's:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from ami_bridge.facts import AnyFact, QueueExited, TalkEnded
@@ -77,10 +77,10 @@ class QueueLogReader:
             return self._odd("no time", "it doesn't begin with seconds since 1970")
         return self._read(Row(datetime.fromtimestamp(int(at), UTC), call, queue, agent, *_cut(rest)))
 
-    def row(self, at: datetime, call: str, queue: str, agent: str, verb: str, data: Sequence[str]) -> tuple[AnyFact, ...]:
-        """The facts of a row that came in fields, as out of a table; ``at`` is aware UTC. Never raises."""
+    def row(self, row: Row) -> tuple[AnyFact, ...]:
+        """The facts of a row that came in fields, as out of a table. Never raises."""
         self._next += 1
-        return self._read(Row(at, call, queue, agent, verb, tuple(data)))
+        return self._read(row)
 
     def _read(self, row: Row) -> tuple[AnyFact, ...]:
         try:

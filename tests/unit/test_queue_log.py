@@ -29,7 +29,7 @@ from ami_bridge.facts import (
     TransferKind,
 )
 from ami_bridge.queue_log import MAX_LINE_BYTES, QueueLogReader
-from ami_bridge.queue_log_verbs import VERBS
+from ami_bridge.queue_log_verbs import VERBS, Row
 
 EPOCH = 1_795_296_025
 AT = datetime.fromtimestamp(EPOCH, UTC)
@@ -301,7 +301,10 @@ def test_a_table_gives_fields_and_fractions() -> None:
     reader = QueueLogReader("asterisk.queue_log")
     at = AT + timedelta(microseconds=123_456)
     waiting = CallerWaiting(at, "", CALL, "hr", 2, 8.0)
-    assert reader.row(at, CALL, "hr", "NONE", "ABANDON", ["1", "2", "8", "", ""]) == (waiting, QueueExited(at, "", CALL, "hr", "HANGUP"))
+    assert reader.row(Row(at, CALL, "hr", "NONE", "ABANDON", ("1", "2", "8", "", ""))) == (
+        waiting,
+        QueueExited(at, "", CALL, "hr", "HANGUP"),
+    )
     assert reader.counts == {}
 
 
