@@ -8,9 +8,10 @@ from __future__ import annotations
 from ivr.settings.customers import Callbacks, Customers, Priority
 from ivr.settings.hotline import Agent, Line, Queue, Telephone
 from ivr.settings.loading import SHIPPED_CONFIG, load
-from ivr.settings.outside import AlertChannel, Alerts, FlowWebhook
+from ivr.settings.outside import AlertChannel, Alerts, FlowWebhook, Mail
 from ivr.settings.parts import SettingsError
 from ivr.settings.paths import StatePaths
+from ivr.settings.reports import ReportRecipient, Reports
 from ivr.settings.whole import Settings
 
 DATA_KEY = "data_key"  # the secret that callers' numbers and names are sealed with
@@ -25,8 +26,11 @@ __all__ = [
     "Customers",
     "FlowWebhook",
     "Line",
+    "Mail",
     "Priority",
     "Queue",
+    "ReportRecipient",
+    "Reports",
     "Settings",
     "SettingsError",
     "StatePaths",

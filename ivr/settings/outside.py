@@ -1,4 +1,4 @@
-"""[alerts], [crm], [webhooks]: systems of others that are told or asked. For this package only."""
+"""[mail], [alerts], [crm], [webhooks]: systems of others that are told or asked. For this package only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,36 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ivr.settings.parts import HttpUrl, Name, Section, Variable
+from ivr.settings.parts import HttpUrl, MailAddress, Name, Port, Section, Variable
+
+
+class Mail(Section):
+    """The mail server that alerts and reports are handed to. ``ca_file``: a certificate authority of one's own, PEM."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")] | None = None
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: Path | None = None
+    user: str = ""
+    password_file: Path | None = None
+    sender: MailAddress = "ivrd@localhost"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Mail:
+        if bool(self.user) != (self.password_file is not None):
+            raise ValueError("user and password_file belong together")
+        if self.user and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("a password is not sent over the network in clear: set security to starttls or tls")
+        return self
 
 
 class AlertChannel(Section):
-    """A robot or a hook that supervisors read. The URL's secret parts stand in files, never here."""
+    """A robot, a hook or a mailbox that supervisors read. The URL's secret parts stand in files, never here."""
 
-    kind: Literal["webhook", "wecom"]
-    url_file: Path
+    kind: Literal["webhook", "wecom", "email"]
+    url_file: Path | None = None  # webhook, wecom
     secret_file: Path | None = None  # webhook: the signing secret
+    to: tuple[MailAddress, ...] = ()  # email
     lines: tuple[Name, ...] = ()  # empty = all
     a_minute: Annotated[int, Field(ge=1, le=600)] = 18
     language: Literal["zh", "en"] = "zh"
@@ -24,6 +45,10 @@ class AlertChannel(Section):
     def _complete(self) -> AlertChannel:
         if self.kind == "webhook" and self.secret_file is None:
             raise ValueError("a webhook needs secret_file")
+        if (self.kind == "email") != bool(self.to):
+            raise ValueError("kind email needs to, the addresses, and no other kind has them")
+        if (self.kind == "email") == (self.url_file is not None):
+            raise ValueError(f"kind {self.kind} {'has no' if self.url_file else 'needs'} url_file")
         return self
 
 

@@ -14,6 +14,7 @@ Extension = Annotated[str, Field(pattern=r"^[0-9]{2,10}$")]
 Label = Annotated[str, Field(min_length=1, max_length=60, pattern=r'^[^,;|"\[\]\\\r\n\x00]+$')]
 SipUri = Annotated[str, Field(pattern=r"^sips?:[A-Za-z0-9_.+-]+@[A-Za-z0-9_.-]+(:[0-9]{1,5})?$")]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+MailAddress = Annotated[str, Field(max_length=254, pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")]
 Variable = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]  # of a call flow
 
 

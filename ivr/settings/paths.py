@@ -23,6 +23,10 @@ class StatePaths:
         return self.root / "recordings"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
     def spool(self) -> Path:
         return self.root / "spool"
 

@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 from ivr.settings.asterisk import Agi, Ami, Asterisk, Outbound
 from ivr.settings.customers import Callbacks, Customers, Priority
 from ivr.settings.hotline import Agent, Complaints, Hotline, Line, Queue, Targets, Telephone
-from ivr.settings.outside import Alerts, CrmSettings, FlowWebhook
-from ivr.settings.parts import Extension, Name, Port, Section
+from ivr.settings.outside import Alerts, CrmSettings, FlowWebhook, Mail
+from ivr.settings.parts import Extension, HttpUrl, Name, Port, Section
 from ivr.settings.paths import StatePaths
+from ivr.settings.reports import Reports
 
 
 class Console(Section):
@@ -21,6 +22,7 @@ class Console(Section):
     port: Port = 8400
     session_h: Annotated[float, Field(gt=0, le=168)] = 12.0
     https: bool = False  # behind a proxy that speaks TLS: cookies are then sent over it alone
+    url: HttpUrl | None = None  # where people reach it, for links in mails and messages; None = host and port
     metrics_from_anywhere: bool = False
     most_streams: Annotated[int, Field(ge=1, le=1000)] = 64
 
@@ -68,7 +70,9 @@ class Settings(Section):
     callbacks: Callbacks = Callbacks()
     customers: Customers = Customers()
     priority: Priority = Priority()
+    mail: Mail = Mail()
     alerts: Alerts = Alerts()
+    reports: Reports = Reports()
     crm: CrmSettings = CrmSettings()
     webhooks: dict[Name, FlowWebhook] = Field(default_factory=dict)
     complaints: Complaints = Complaints()
@@ -95,6 +99,15 @@ class Settings(Section):
             if line not in self.lines
         ]
         problems += [
+            f"reports.to.{name}.channel names {recipient.channel!r}, no channel of alerts; there is {_listed(self.alerts.channels)}"
+            for name, recipient in self.reports.to.items()
+            if recipient.channel is not None and recipient.channel not in self.alerts.channels
+        ]
+        posted = [f"alerts.channels.{name}" for name, channel in self.alerts.channels.items() if channel.kind == "email"]
+        posted += [f"reports.to.{name}" for name, recipient in self.reports.to.items() if recipient.mail]
+        if posted and self.mail.host is None:
+            problems.append(f"{posted[0]} is sent by mail, so mail.host must name a mail server")
+        problems += [
             f"phones.{name}.extension names {phone.extension!r}, which is no agent; there is {_listed(self.agents)}"
             for name, phone in self.phones.items()
             if phone.extension is not None and phone.extension not in self.agents
@@ -110,9 +123,14 @@ class Settings(Section):
         return port + self.port_offset
 
     @property
+    def console_url(self) -> str:
+        """Where people reach the console, without a slash at the end."""
+        return (self.console.url or f"http://{self.console.host}:{self.shifted(self.console.port)}").rstrip("/")
+
+    @property
     def recordings_url(self) -> str:
         """Where links to recordings begin."""
-        return self.crm.recordings_url or f"http://{self.console.host}:{self.shifted(self.console.port)}/api/v1/recordings"
+        return self.crm.recordings_url or f"{self.console_url}/api/v1/recordings"
 
     @property
     def zone(self) -> ZoneInfo:
