@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ami_bridge import facts as asterisk
-from ivr.domain.call_facts import NodeEntered, ServedByFallback, SessionFact
+from ivr.domain.call_facts import NodeEntered, ServedByFallback, SessionFact, WatchInterrupted
 from ivr.domain.contact_book import OPENING, OURS, ContactBook
 from ivr.domain.contacts import Contact
 from ivr.domain.ledger import Entry, Source
@@ -252,8 +252,12 @@ class Tracker:
         """At start: take up the contacts that ran when the daemon stopped; the first snapshot tells which still do. Raises StoreError."""
         found, self._unheard_since = await self._database.read(partial(_left_off, sealer=self._sealer, pbx=self._pbx))
         self._take_up(found)
-        for contact in self._book.contacts.values():
+        now = self._clock()
+        for contact in list(self._book.contacts.values()):
             self._on_change(contact)
+            if contact.ended_at is None:  # the snapshot comes later than what the spool and queue_log tell of it
+                unheard = WatchInterrupted(now, contact.id, self._unheard_since or contact.started_at)
+                self._take(Entry(self._pbx, Source.SESSION, unheard))
         return len(found)
 
     async def run(self) -> None:
