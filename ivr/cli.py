@@ -12,6 +12,7 @@ import uvloop
 from rich.table import Table
 
 from ivr import (
+    cli_agents,
     cli_asterisk,
     cli_callbacks,
     cli_complaints,
@@ -40,6 +41,7 @@ app.add_typer(cli_callbacks.app, name="callbacks")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_hours.app, name="hours")
+app.add_typer(cli_agents.app, name="agents")
 app.add_typer(cli_asterisk.app, name="asterisk")
 app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")

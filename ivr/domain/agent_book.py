@@ -9,22 +9,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
 from ami_bridge import facts as asterisk
+from ivr.domain.agent_link import BEGINNING, Gap, Link, qualified
 from ivr.domain.agent_record import AgentRecord, Member, Offer, Seen, Talk, restored
-from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, Rules
-from ivr.domain.agent_tiling import Moment, Tiling, tiled
+from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Rules
+from ivr.domain.agent_tiling import Moment, tiled
 from ivr.domain.ledger import Entry, Source
 
 T = TypeVar("T")
 _MOST_REMEMBERED = 10_000
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-# A row of queue_log has whole seconds, cut off.
-_LOG_GRAIN = timedelta(seconds=1)
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
 KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
 # What a killed daemon may not have written of intervals, the ledger has.
@@ -48,44 +46,6 @@ class _Told:
     fact: asterisk.Fact
     leg: str = ""
     handed_on: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Nobody listened to AMI from ``begin`` until ``end``; None: still so."""
-
-    begin: datetime
-    end: datetime | None = None
-
-    def has(self, at: datetime) -> bool:
-        return at > self.begin - _LOG_GRAIN and (self.end is None or at <= self.end)
-
-
-@dataclass(slots=True)
-class _Link:
-    """What we have of one PBX's two sources."""
-
-    gaps: list[Gap] = field(default_factory=lambda: [Gap(_BEGINNING)])
-    log_until: datetime = _BEGINNING
-    ami_at: datetime = _BEGINNING
-    snapshot: list[asterisk.Fact] | None = None
-
-    @property
-    def listening(self) -> bool:
-        return self.gaps[-1].end is not None if self.gaps else True
-
-    def counts(self, told: _Told) -> bool:
-        return told.source is not Source.QUEUE_LOG or any(gap.has(told.at) for gap in reversed(self.gaps))
-
-    def close(self, at: datetime) -> None:
-        if self.gaps and self.gaps[-1].end is None:
-            self.gaps[-1] = Gap(self.gaps[-1].begin, max(at, self.gaps[-1].begin))
-
-    def open(self, begin: datetime) -> None:
-        if self.listening:
-            self.gaps.append(Gap(begin))
-        else:
-            self.gaps[-1] = Gap(min(begin, self.gaps[-1].begin))
 
 
 @dataclass(slots=True)
@@ -119,7 +79,7 @@ class AgentBook:
     def __init__(self, rules: Rules | None = None) -> None:
         self._rules = rules or Rules()
         self._lives: dict[AgentKey, _Life] = {}
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         self._legs: dict[tuple[str, str], str] = {}  # the leg of an offer or a talk → agent
         self._rang: dict[tuple[str, str], tuple[str, str]] = {}  # queue_log: the call offered last → agent, and what stands for the leg
         self._handed_on: dict[tuple[str, str], str] = {}  # a call that was transferred → by whom
@@ -131,11 +91,11 @@ class AgentBook:
 
     def listening(self, pbx: str) -> bool:
         """Does AMI tell now?"""
-        return self._links.get(pbx, _Link()).listening
+        return self._links.get(pbx, Link()).listening
 
     def down_since(self) -> datetime | None:
         """Since when the link is down that is down longest; None when none is, or none ever was up."""
-        return min((link.gaps[-1].begin for link in self._links.values() if not link.listening and link.ami_at > _BEGINNING), default=None)
+        return min((link.gaps[-1].begin for link in self._links.values() if not link.listening and link.ami_at > BEGINNING), default=None)
 
     def replay(self, entry: Entry) -> set[AgentKey]:
         """After ``restore``: what the ledger has of the last moments before the stop. Older than what was restored, it changes nobody."""
@@ -143,14 +103,11 @@ class AgentBook:
 
     def apply(self, entry: Entry) -> set[AgentKey]:
         """Whom this changes. Entries that are no agent's concern change nobody."""
-        link = self._links.setdefault(entry.pbx, _Link())
+        link = self._links.setdefault(entry.pbx, Link())
         fact = entry.fact
         if entry.source is Source.QUEUE_LOG:
-            grown, link.log_until = fact.at > link.log_until, max(fact.at, link.log_until)
-            changed = self._route(entry)
-            if grown and not link.listening:  # the gap's quiet times are told of, too
-                changed |= self._of(entry.pbx)
-            return changed
+            filled = link.told_by_log(fact.at)  # its quiet times too
+            return self._route(entry) | (self._of(entry.pbx) if filled else set())
         if entry.source is not Source.AMI:
             return set()
         link.ami_at = max(fact.at, link.ami_at)
@@ -171,7 +128,7 @@ class AgentBook:
         if link.snapshot is not None:
             link.snapshot.append(fact)
             return set()
-        if link.gaps and link.gaps[-1].begin == _BEGINNING and link.gaps[-1].end is None:
+        if link.gaps and link.gaps[-1].begin == BEGINNING and link.gaps[-1].end is None:
             link.close(fact.at)  # a recording: nobody says that the link is there
         return self._route(entry)
 
@@ -180,8 +137,8 @@ class AgentBook:
 
         The last seconds before that are open to ``replay``; gives what of his last interval isn't.
         """
-        link = self._links.setdefault(key.pbx, _Link())
-        if link.ami_at == _BEGINNING:
+        link = self._links.setdefault(key.pbx, Link())
+        if link.ami_at == BEGINNING:
             link.gaps, link.ami_at = [Gap(heard_until)], heard_until
         record = AgentRecord()
         if last.state is not AgentState.OFFLINE:
@@ -200,6 +157,12 @@ class AgentBook:
         self._lives[key] = life
         return life.past[0] if life.past else None
 
+    def remember(self, key: AgentKey, intervals: Sequence[Interval], events: Iterable[AgentEvent], before: datetime) -> None:
+        """After ``restore``: what is settled of him, for those who add up his day. Events from ``before`` on are told again by ``replay``."""
+        life = self._lives[key]
+        life.past = [*intervals, *life.past]
+        life.past_events |= {event.key: event for event in events if event.at < before}
+
     def read(self, key: AgentKey, now: datetime) -> Reading:
         """His time since the last settled moment, until ``now`` (aware); the last interval has no end."""
         life = self._lives[key]
@@ -207,7 +170,7 @@ class AgentBook:
             return life.read[1]
         tiling = tiled(life.moments, now, self._rules)
         link = self._links[key.pbx]
-        reading = Reading(life.base_at, tuple(_qualified(tiling, link)), life.record.events, tiling.due)
+        reading = Reading(life.base_at, tuple(qualified(tiling, link)), life.record.events, tiling.due)
         life.read = (now, reading)
         return reading
 
@@ -232,7 +195,7 @@ class AgentBook:
         for told in life.journal:
             if told.at >= cut:
                 kept.append(told)
-            elif link.counts(told):
+            elif _counts(link, told):
                 _fold(life.base, told, link)
         life.past += [interval for interval in reading.intervals if interval.began_at < cut]
         life.past_events |= life.base.events
@@ -263,7 +226,7 @@ class AgentBook:
                 self._again(key)
         return keys
 
-    def _snapshot(self, pbx: str, link: _Link, at: datetime) -> set[AgentKey]:
+    def _snapshot(self, pbx: str, link: Link, at: datetime) -> set[AgentKey]:
         told, link.snapshot = link.snapshot or [], None
         link.close(at)
         states = [fact for fact in told if isinstance(fact, asterisk.AgentStateReported) and not fact.removed]
@@ -356,7 +319,7 @@ class AgentBook:
         life.journal.insert(place, told)
         if place < len(life.journal) - 1 or not life.moments:
             self._again(key)
-        elif link.counts(told):
+        elif _counts(link, told):
             self._fold_on(life, told, link)
         life.read = None
         return True
@@ -366,11 +329,11 @@ class AgentBook:
         life.record = life.base.copy()
         life.moments = [Moment(life.base_at, life.record.situation())]
         for told in life.journal:
-            if link.counts(told):
+            if _counts(link, told):
                 self._fold_on(life, told, link)
         life.read = None
 
-    def _fold_on(self, life: _Life, told: _Told, link: _Link) -> None:
+    def _fold_on(self, life: _Life, told: _Told, link: Link) -> None:
         _fold(life.record, told, link)
         situation = life.record.situation()
         if situation != life.moments[-1].situation:
@@ -391,32 +354,9 @@ def _remember(known: dict[tuple[str, str], T], key: tuple[str, str], value: T) -
         del known[next(iter(known))]
 
 
-def _fold(record: AgentRecord, told: _Told, link: _Link) -> None:
+def _counts(link: Link, told: _Told) -> bool:
+    return told.source is not Source.QUEUE_LOG or link.gap_at(told.at)
+
+
+def _fold(record: AgentRecord, told: _Told, link: Link) -> None:
     record.apply(told.at, told.fact, leg=told.leg, handed_on=told.handed_on, coarse=told.source is Source.QUEUE_LOG)
-
-
-def _qualified(tiling: Tiling, link: _Link) -> Iterable[Interval]:
-    """The pieces as intervals, cut where what is known of them changes."""
-    found: list[Interval] = []
-    for index, piece in enumerate(tiling.pieces):
-        end = tiling.pieces[index + 1].at if index + 1 < len(tiling.pieces) else None
-        for at, until, quality in _qualities(piece.at, end, link):
-            found.append(Interval(piece.state, at, until, piece.reason, piece.queue, piece.call, quality))
-    return found
-
-
-def _qualities(begin: datetime, end: datetime | None, link: _Link) -> Iterable[tuple[datetime, datetime | None, Quality]]:
-    marks = {begin}
-    for gap in link.gaps:
-        marks |= {mark for mark in (gap.begin, min(max(link.log_until, gap.begin), gap.end or link.log_until), gap.end) if mark is not None}
-    inside = sorted(mark for mark in marks if mark >= begin and (end is None or mark < end))
-    parts: list[tuple[datetime, datetime | None, Quality]] = []
-    for index, mark in enumerate(inside):
-        until = inside[index + 1] if index + 1 < len(inside) else end
-        listened = all(mark < gap.begin or (gap.end is not None and mark >= gap.end) for gap in link.gaps)
-        quality = Quality.EXACT if listened else Quality.RECONSTRUCTED if mark < link.log_until else Quality.UNCERTAIN
-        if parts and parts[-1][2] is quality:
-            parts[-1] = (parts[-1][0], until, quality)
-        else:
-            parts.append((mark, until, quality))
-    return parts

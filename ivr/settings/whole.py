@@ -14,6 +14,7 @@ from ivr.settings.hotline import Agent, Complaints, Hotline, Line, Queue, Target
 from ivr.settings.outside import Alerts, CrmSettings, FlowWebhook, Mail
 from ivr.settings.parts import Extension, HttpUrl, Name, Port, Section
 from ivr.settings.paths import StatePaths
+from ivr.settings.shifts import Shifts
 from ivr.settings.reports import Reports
 
 
@@ -65,6 +66,7 @@ class Settings(Section):
     console: Console = Console()
     store: Store = Store()
     ledger: Ledger = Ledger()
+    shifts: Shifts = Shifts()
     targets: Targets = Targets()
     outbound: Outbound = Outbound()
     callbacks: Callbacks = Callbacks()
