@@ -137,8 +137,8 @@ def _fill(session: Session) -> bool:
     found = session.scalars(
         select(row).options(load_only(row.pbx, row.line, row.started_at, row.visits, row.path, row.nodes)).where(*some)
     ).all()
-    visits.save(session, [Contact(it.id, it.started_at, pbx=it.pbx, line=it.line, visits=visits_of_row(it)) for it in found])
-    visits.mark_stale(session, {floor(it.started_at, MINUTE) for it in found})
+    stale = visits.save(session, [Contact(it.id, it.started_at, pbx=it.pbx, line=it.line, visits=visits_of_row(it)) for it in found])
+    visits.mark_stale(session, {*stale, *(it.started_at for it in found)})
     for it in found:
         if it.path and not it.nodes:
             it.nodes, it.last_node = len(it.path), it.path[-1]["node"][:64]

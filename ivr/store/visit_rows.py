@@ -23,6 +23,7 @@ from ivr.store.schema import ContactRow, VisitRow
 VISITS: Table = VisitRow.__table__  # type: ignore[assignment]
 _COLUMNS = tuple(VISITS.c[name] for name in VisitRecord.__dataclass_fields__)
 _OUTCOMES = {outcome.value: outcome for outcome in VisitOutcome}
+_CONTACT_OUTCOMES = {outcome.value: outcome for outcome in ContactOutcome}
 _QUALITIES = {quality.value: quality for quality in Quality}
 ROWS_AT_ONCE = 2000
 
