@@ -13,10 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from ami_bridge.queue_log_file import Position
-from ivr.queue_log_source import LogSource, Rows
+from ivr.queue_log_source import LogSource, LogUnreadableError, Rows
 from ivr.store import log_positions
 from ivr.store.database import Database, StoreError
 from ivr.tracking import Tracker
@@ -79,8 +78,8 @@ class LogFollowing:
             return
         try:
             self._position = await asyncio.wait_for(asyncio.to_thread(self._source.end), self._read_deadline_s)
-        except (OSError, SQLAlchemyError) as error:
-            self._lose(_why(error))
+        except (LogUnreadableError, TimeoutError) as error:
+            self._lose(str(error))
             return
         if self._position is None:
             self._lose(_NONE)
@@ -102,11 +101,11 @@ class LogFollowing:
                 pass
         except StoreError as error:
             log.warning("queue_log waits for the database", reason=str(error))
-        except (OSError, SQLAlchemyError) as error:
-            self._lose(_why(error))
+        except (LogUnreadableError, TimeoutError) as error:
+            self._lose(str(error))
 
     async def _go_on(self) -> bool:
-        """Read once; whether there may be more. Raises StoreError, OSError, SQLAlchemyError: the position is then where it was."""
+        """Read once; whether there may be more. Raises StoreError, LogUnreadableError, TimeoutError: the position is then where it was."""
         rows = await self._read()
         for sentence in rows.warnings:
             log.warning("an odd row in queue_log", what=sentence)
@@ -132,7 +131,7 @@ class LogFollowing:
         return False
 
     async def _read(self) -> Rows:
-        """One reading at a time: one that hangs isn't given a second thread. Raises OSError, SQLAlchemyError; TimeoutError is one."""
+        """One reading at a time: one that hangs isn't given a second thread. Raises LogUnreadableError, TimeoutError."""
         if self._working is None or self._working.done():
             self._working = asyncio.get_running_loop().run_in_executor(None, self._source.read, self._position)
         try:
@@ -153,9 +152,3 @@ class LogFollowing:
             log.warning("queue_log isn't followed: what happens while the link to Asterisk is down stays uncertain", why=why)
         self._status = LogStatus(why, self._status.read_at)
         self._tracker.log_lost()
-
-
-def _why(error: OSError | SQLAlchemyError) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

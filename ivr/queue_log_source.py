@@ -8,13 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from ami_bridge.facts import AnyFact, CallerQueued
 from ami_bridge.queue_log import QueueLogReader
 from ami_bridge.queue_log_file import LogFollower, Position
+from ami_bridge.queue_log_table import QueueLogTable, QueueLogTableError
 from ivr.asterisk_plan import asterisk_plan
 from ivr.domain.numbers import normalise
-from ivr.settings import Settings
+from ivr.settings import Settings, SettingsError
 
 CHUNK_BYTES = 256 * 1024  # some 4000 rows, 50 ms of a thread
 
@@ -33,8 +38,12 @@ class Rows:
     warnings: tuple[str, ...] = ()
 
 
+class LogUnreadableError(Exception):
+    """The log can't be read now; the text says why."""
+
+
 class LogSource(Protocol):
-    """One log. Raises OSError or SQLAlchemyError where it can't be read."""
+    """One log. Raises LogUnreadableError."""
 
     name: str
 
@@ -71,7 +80,10 @@ class FileSource:
         self._home = home
 
     def read(self, position: Position | None) -> Rows:
-        chunk = self._follower.read(position)
+        try:
+            chunk = self._follower.read(position)
+        except OSError as error:
+            raise LogUnreadableError(f"{self.name}: {error.strerror or error}") from error
         self._reader.go_to(str(chunk.file), chunk.first_line)
         facts = [self._home.with_number(fact) for line in chunk.lines for fact in self._reader.line(line)]
         warnings, self._reader.warnings = tuple(self._reader.warnings), []
@@ -79,8 +91,43 @@ class FileSource:
 
     def end(self) -> Position | None:
         position: Position | None = None
-        while (chunk := self._follower.read(position)).lines:
-            position = chunk.position
+        try:
+            while (chunk := self._follower.read(position)).lines:
+                position = chunk.position
+        except OSError as error:
+            raise LogUnreadableError(f"{self.name}: {error.strerror or error}") from error
+        return chunk.position
+
+
+class TableSource:
+    """queue_log as Asterisk's realtime engine writes it into a database; ``zone``: of the times in it."""
+
+    def __init__(self, url: str, home: Home, zone: ZoneInfo) -> None:
+        parsed = make_url(url)
+        self.name = f"table:{parsed.set(username=None, password=None).render_as_string()}"
+        self._table = QueueLogTable(create_engine(parsed, pool_size=1, pool_pre_ping=True), zone=zone)
+        self._reader = QueueLogReader("queue_log")
+        self._home = home
+
+    def read(self, position: Position | None) -> Rows:
+        try:
+            chunk = self._table.read(position)
+        except QueueLogTableError as error:
+            raise LogUnreadableError(str(error)) from error
+        read = (self._reader.row(row) for row in chunk.rows)
+        facts = [self._home.with_number(fact) for each in read for fact in each]
+        warnings, self._reader.warnings = tuple(self._reader.warnings), []
+        if chunk.unreadable:
+            warnings += (f"{chunk.unreadable} rows of {self.name} bear no time that can be read, and are left out",)
+        return Rows(tuple(facts), chunk.position, bool(chunk.rows), (), warnings)
+
+    def end(self) -> Position | None:
+        position: Position | None = None
+        try:
+            while (chunk := self._table.read(position)).rows:
+                position = chunk.position
+        except QueueLogTableError as error:
+            raise LogUnreadableError(str(error)) from error
         return chunk.position
 
 
@@ -93,8 +140,16 @@ def is_table(log: str) -> bool:
     return "://" in log
 
 
+def home_of(settings: Settings) -> Home:
+    return Home(settings.hotline.country, settings.hotline.area_code)
+
+
 def source_of(settings: Settings) -> LogSource:
     """The log as the settings have it. Raises SettingsError."""
-    home = Home(settings.hotline.country, settings.hotline.area_code)
     log = configured_log(settings)
-    return FileSource(Path(log), home)
+    if not is_table(log):
+        return FileSource(Path(log), home_of(settings))
+    try:
+        return TableSource(log, home_of(settings), settings.queue_log_zone)
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError([f"asterisk.queue_log is no URL of a database that can be opened: {error}"]) from error

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ivr.settings.parts import Port, Section
 
 
 class Asterisk(Section):
-    """``queue_log``: the file, or the SQLAlchemy URL of the realtime table; None = where the configuration that we write has it."""
+    """``queue_log``: the file, or the SQLAlchemy URL of the realtime table; None = where the configuration that we write has it.
+
+    ``queue_log_time_zone``: of the times in that table; None = the hotline's. A file's are seconds since 1970.
+    """
 
     host: str = "127.0.0.1"
     bind_address: str = "127.0.0.1"
@@ -20,6 +24,15 @@ class Asterisk(Section):
     trusted_peers: tuple[str, ...] = ("127.0.0.1",)
     nat_address: str | None = None
     queue_log: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    queue_log_time_zone: str | None = None
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> Asterisk:
+        try:
+            ZoneInfo(self.queue_log_time_zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"queue_log_time_zone {self.queue_log_time_zone!r} is not in the time zone database") from error
+        return self
 
 
 class Ami(Section):

@@ -139,6 +139,11 @@ class Settings(Section):
         return ZoneInfo(self.hotline.time_zone)
 
     @property
+    def queue_log_zone(self) -> ZoneInfo:
+        """Of the times in queue_log where it is a table."""
+        return ZoneInfo(self.asterisk.queue_log_time_zone or self.hotline.time_zone)
+
+    @property
     def store_url(self) -> str:
         return self.store.url or f"sqlite:///{self.paths.database}"
 
