@@ -302,18 +302,18 @@ class AgentBook:
             life = self._lives[key] = _Life(told.at)
         if (told.source, told.fact) in life.known:
             return False
-        if told.at < life.base_at:
-            if life.base != AgentRecord() or life.past:
-                if again or told.source is Source.QUEUE_LOG:
-                    self.late += not again
-                    return False
-                told = _Told(life.base_at, told.source, told.fact, told.leg, told.handed_on)
-            else:
-                life.base_at = told.at
-                life.moments.clear()
         if told.source is not Source.QUEUE_LOG:  # clocks jump: what AMI tells stays in the order it was told
             before = next((each.at for each in reversed(life.journal) if each.source is not Source.QUEUE_LOG), told.at)
-            told = _Told(max(before, told.at), told.source, told.fact, told.leg, told.handed_on)
+            told = replace(told, at=max(before, told.at))
+        if told.at < life.base_at:
+            if life.base == AgentRecord() and not life.past:  # nothing is known of him before
+                life.base_at = told.at
+                life.moments.clear()
+            elif again or told.source is Source.QUEUE_LOG:
+                self.late += not again
+                return False
+            else:
+                told = replace(told, at=life.base_at)
         life.known.add((told.source, told.fact))
         place = bisect_right(life.journal, told.at, key=attrgetter("at"))
         life.journal.insert(place, told)
