@@ -5,7 +5,9 @@ Used by ``ivr.app`` and ``ivrd check``.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ import structlog
 
 from ivr import recording_links, standard_webhooks
 from ivr.alerts.carrier import AlertCarrier, AlertSink
+from ivr.alerts.email import EmailAlerts
 from ivr.alerts.texts import Wording
 from ivr.alerts.webhook import AlertWebhook
 from ivr.alerts.wecom import WecomRobot
@@ -23,8 +26,10 @@ from ivr.crm.port import Crm
 from ivr.crm.register import BuiltInRegister
 from ivr.crm.webhook import WebhookCrm
 from ivr.delivery import Carrier
+from ivr.mailing import Mailer, MailServer
 from ivr.outbox import Outbox
 from ivr.posting import Poster
+from ivr.reports.carrier import HookReports, MailReports, ReportCarrier, ReportSink, RobotReports
 from ivr.settings import AlertChannel, Settings, SettingsError
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
@@ -39,13 +44,14 @@ ALERT_DEADLINE_S = 5.0  # an alert is worth little late, and one that waits hold
 def outbox_from(
     settings: Settings, database: Database, sealer: Sealer, poster: Poster, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Outbox:
-    """The outbox with a carrier for the CRM and one for each alert channel. Raises SettingsError for files that can't be used.
+    """The outbox with a carrier for the CRM and one for each alert channel and each recipient of reports.
 
-    ``poster`` is the caller's to close.
+    Raises SettingsError for files that can't be used. ``poster`` is the caller's to close.
     """
-    crm, sinks = _receivers(settings, poster, clock)
-    carriers: list[Carrier] = [CrmCarrier(database, sealer, crm)]
-    carriers += [AlertCarrier(name, sink, settings.alerts.channels[name].a_minute) for name, sink in sinks.items()]
+    found = _receivers(settings, poster, clock)
+    carriers: list[Carrier] = [CrmCarrier(database, sealer, found.crm)]
+    carriers += [AlertCarrier(name, sink, settings.alerts.channels[name].a_minute) for name, sink in found.alerts.items()]
+    carriers += [ReportCarrier(name, sink) for name, sink in found.reports.items()]
     return Outbox(database, carriers, clock)
 
 
@@ -75,22 +81,40 @@ def outgoing_faults(settings: Settings) -> list[str]:
     return faults
 
 
-def _receivers(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> tuple[Crm, dict[str, AlertSink]]:
+@dataclass(frozen=True, slots=True)
+class _Receivers:
+    crm: Crm
+    alerts: dict[str, AlertSink]
+    reports: dict[str, ReportSink]
+
+
+def _receivers(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> _Receivers:
     problems: list[str] = []
     crm: Crm = BuiltInRegister()
+    mailer = None
     try:
         crm = _crm(settings, poster, clock)
     except SettingsError as error:
         problems += error.problems
-    sinks: dict[str, AlertSink] = {}
+    try:
+        mailer = _mailer(settings)
+    except SettingsError as error:
+        problems += error.problems
+    alerts: dict[str, AlertSink] = {}
     for name, channel in settings.alerts.channels.items():
         try:
-            sinks[name] = _sink(settings, f"alerts.channels.{name}", channel, poster, clock)
+            alerts[name] = _sink(settings, f"alerts.channels.{name}", channel, poster, mailer, clock)
+        except SettingsError as error:
+            problems += error.problems
+    reports: dict[str, ReportSink] = {}
+    for name in settings.reports.to:
+        try:
+            reports[name] = _report_sink(settings, name, poster, mailer, clock)
         except SettingsError as error:
             problems += error.problems
     if problems:
-        raise SettingsError(problems)
-    return crm, sinks
+        raise SettingsError(list(dict.fromkeys(problems)))  # a robot's file that is wrong is wrong for alerts and reports
+    return _Receivers(crm, alerts, reports)
 
 
 def _crm(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> Crm:
@@ -103,18 +127,66 @@ def _crm(settings: Settings, poster: Poster, clock: Callable[[], datetime]) -> C
     return WebhookCrm(webhook, settings.recordings_url, link_secret, settings.zone, clock)
 
 
-def _sink(settings: Settings, where: str, channel: AlertChannel, poster: Poster, clock: Callable[[], datetime]) -> AlertSink:
+def _mailer(settings: Settings) -> Mailer | None:
+    """None without a mail server."""
+    mail = settings.mail
+    if mail.host is None:
+        return None
+    password = _read("mail.password_file", mail.password_file) if mail.password_file else ""
+    context = None
+    if mail.security != "none":
+        try:
+            context = ssl.create_default_context(cafile=str(mail.ca_file) if mail.ca_file else None)
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingsError([f"mail.ca_file: {mail.ca_file} can't be used: {error.strerror or error}"]) from error
+    elif mail.host not in LOOPBACK:
+        log.warning("sent without TLS: whoever is on the way can read it", setting="mail.security", host=mail.host)
+    return Mailer(MailServer(mail.host, mail.port, mail.security, mail.sender, mail.user, password, context))
+
+
+def _sink(
+    settings: Settings, where: str, channel: AlertChannel, poster: Poster, mailer: Mailer | None, clock: Callable[[], datetime]
+) -> AlertSink:
+    names = {name: getattr(line.name, channel.language) for name, line in settings.lines.items()}
+    wording = Wording(channel.language, settings.zone, names)
+    if channel.kind == "email":
+        if mailer is None:
+            raise SettingsError([f"{where}: the mail server can't be used"])
+        return EmailAlerts(mailer, channel.to, wording, clock)
+    if channel.kind == "wecom":
+        return WecomRobot(poster, _url(where, channel), wording, clock)
+    return AlertWebhook(_hook(where, channel, poster, clock), wording, settings.zone, clock)
+
+
+def _report_sink(settings: Settings, name: str, poster: Poster, mailer: Mailer | None, clock: Callable[[], datetime]) -> ReportSink:
+    recipient = settings.reports.to[name]
+    channel = settings.alerts.channels[recipient.channel] if recipient.channel else None
+    if channel is None or channel.kind == "email":
+        if mailer is None:
+            raise SettingsError([f"reports.to.{name}: the mail server can't be used"])
+        return MailReports(mailer, channel.to if channel else recipient.mail, settings.paths.reports, clock)
+    where = f"alerts.channels.{recipient.channel}"
+    if channel.kind == "wecom":
+        return RobotReports(WecomRobot(poster, _url(where, channel), Wording(recipient.language, settings.zone, {}), clock))
+    return HookReports(_hook(where, channel, poster, clock), settings.zone)
+
+
+def _url(where: str, channel: AlertChannel) -> str:
+    if channel.url_file is None:  # settings refuse such a channel
+        raise SettingsError([f"{where} needs url_file"])
     url = _read(f"{where}.url_file", channel.url_file)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or len(url.split()) != 1:
         raise SettingsError([f"{where}.url_file: {channel.url_file} holds no http(s) address"])
     _warn_of_plain_http(where, url)
-    names = {name: getattr(line.name, channel.language) for name, line in settings.lines.items()}
-    wording = Wording(channel.language, settings.zone, names)
-    if channel.kind == "wecom" or channel.secret_file is None:
-        return WecomRobot(poster, url, wording, clock)
-    webhook = Webhook(poster, url, _keys(f"{where}.secret_file", channel.secret_file), clock, deadline_s=ALERT_DEADLINE_S)
-    return AlertWebhook(webhook, wording, settings.zone, clock)
+    return url
+
+
+def _hook(where: str, channel: AlertChannel, poster: Poster, clock: Callable[[], datetime]) -> Webhook:
+    if channel.secret_file is None:  # settings refuse such a webhook
+        raise SettingsError([f"{where} needs secret_file"])
+    keys = _keys(f"{where}.secret_file", channel.secret_file)
+    return Webhook(poster, _url(where, channel), keys, clock, deadline_s=ALERT_DEADLINE_S)
 
 
 def _keys(where: str, file: Path) -> tuple[bytes, ...]:

@@ -37,16 +37,17 @@ class WecomRobot:
     async def send(self, message_id: str, alert: Alert) -> Delivery:
         """The robot knows no ids: what may have arrived comes twice rather than never."""
         if isinstance(alert, LossAlert):
-            return await self._post(self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
-        return await self._post(self._wording.abandoned(alert))
+            return await self.say(self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
+        return await self.say(self._wording.abandoned(alert))
 
     async def send_collected(self, message_id: str, calls: Sequence[AbandonedCall]) -> Delivery:
-        return await self._post(self._wording.collected(calls, self._clock()))
+        return await self.say(self._wording.collected(calls, self._clock()))
 
     def too_much(self, delivery: Delivery) -> bool:
         return isinstance(delivery, RetryLater) and delivery.after_s == REST_S
 
-    async def _post(self, text: str) -> Delivery:
+    async def say(self, text: str) -> Delivery:
+        """Any markdown, cut to what the robot takes."""
         message = {"msgtype": "markdown", "markdown": {"content": cut_bytes(text, MARKDOWN_BYTES)}}
         body = json.dumps(message, ensure_ascii=False).encode()
         try:

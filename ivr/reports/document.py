@@ -30,11 +30,12 @@ class Hotline:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One headline figure, in words."""
+    """One headline figure beside the same before; ``target`` in words, ``standing`` against it."""
 
     title: str
-    value: str
-    before: str = ""
+    value: float | int | None
+    before: float | int | None
+    kind: Kind
     target: str = ""
     standing: Literal["good", "bad", ""] = ""
 

@@ -36,6 +36,7 @@ def html(document: Document, zone: ZoneInfo) -> str:
         lang="zh-CN" if document.language == "zh" else "en",
         t=lambda key, **values: word(key, document.language, **values),
         cell=cell,
+        shown=shown,
         numeric=numeric,
         svg=svg,
         most_rows=MOST_ROWS,

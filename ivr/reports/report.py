@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivr.reports import call_sections, case_sections, volume_section
 from ivr.reports.contents import ComplaintCounts, Contents
 from ivr.reports.document import Document, Hotline, Teller, Tile, shown
@@ -45,31 +47,31 @@ def _tiles(t: Teller) -> tuple[Tile, ...]:
     now, before = all_of(t, c.now), all_of(t, c.before)
     service = f"{c.limits.default.service_s:g}"
 
-    def tile(title: str, value: float | int | None, earlier: float | int | None, kind: Kind) -> Tile:
-        return Tile(title, shown(value, kind), t.word("tile.before", value=shown(earlier, kind)))
+    def tile(key: str, value: float | int | None, earlier: float | int | None, kind: Kind, **values: str) -> Tile:
+        return Tile(t.word(f"tile.{key}", **values), value, earlier, kind)
 
-    def against(found: Tile, value: float | None, target: float, *, at_most: bool) -> Tile:
+    def against(found: Tile, target: float, *, at_most: bool) -> Tile:
         told = t.word("tile.at_most" if at_most else "tile.at_least", value=f"{target:.0%}")
-        if value is None:
-            return Tile(found.title, found.value, found.before, told)
-        good = value <= target if at_most else value >= target
-        return Tile(found.title, found.value, found.before, told, "good" if good else "bad")
+        if found.value is None:
+            return replace(found, target=told)
+        good = found.value <= target if at_most else found.value >= target
+        return replace(found, target=told, standing="good" if good else "bad")
 
-    loss = tile(t.word("tile.loss"), now.loss_rate, before.loss_rate, Kind.SHARE)
-    level = tile(t.word("tile.service", seconds=service), now.service_level_strict, before.service_level_strict, Kind.SHARE)
+    loss = tile("loss", now.loss_rate, before.loss_rate, Kind.SHARE)
+    level = tile("service", now.service_level_strict, before.service_level_strict, Kind.SHARE, seconds=service)
     satisfied, was_satisfied = case_sections.satisfied(c.now.ratings), case_sections.satisfied(c.before.ratings)
     filed = ComplaintCounts.of(c.now.complaints, c.start, c.end).filed
     zone = t.hotline.zone
     was_filed = ComplaintCounts.of(c.before.complaints, c.period.compared.start(zone), c.period.compared.end(zone)).filed
     return (
-        tile(t.word("tile.calls"), c.now.calls.arrived, c.before.calls.arrived, Kind.COUNT),
-        against(loss, now.loss_rate, t.hotline.loss_rate, at_most=True),
-        against(level, now.service_level_strict, t.hotline.service_level, at_most=False),
-        tile(t.word("tile.ten"), now.value("within.10s"), before.value("within.10s"), Kind.SHARE),
-        tile(t.word("tile.asa"), now.average_speed_of_answer, before.average_speed_of_answer, Kind.SECONDS),
-        tile(t.word("tile.out"), c.now.outgoing.dialled, c.before.outgoing.dialled, Kind.COUNT),
-        tile(t.word("tile.complaints"), filed, was_filed, Kind.COUNT),
-        tile(t.word("tile.satisfaction"), satisfied, was_satisfied, Kind.SHARE),
+        tile("calls", c.now.calls.arrived, c.before.calls.arrived, Kind.COUNT),
+        against(loss, t.hotline.loss_rate, at_most=True),
+        against(level, t.hotline.service_level, at_most=False),
+        tile("ten", now.value("within.10s"), before.value("within.10s"), Kind.SHARE),
+        tile("asa", now.average_speed_of_answer, before.average_speed_of_answer, Kind.SECONDS),
+        tile("out", c.now.outgoing.dialled, c.before.outgoing.dialled, Kind.COUNT),
+        tile("complaints", filed, was_filed, Kind.COUNT),
+        tile("satisfaction", satisfied, was_satisfied, Kind.SHARE),
     )
 
 
@@ -93,3 +95,13 @@ def _short(t: Teller) -> str:
         overdue=counts.overdue,
         url="{url}",
     )
+
+
+def headline(contents: Contents) -> dict[str, float | int | None]:
+    """The figures on top, for other programs: shares of 1, seconds; None where there is nothing to reckon with."""
+    found = contents.now.figures(contents.limits, contents.made_at)
+    counts = ComplaintCounts.of(contents.now.complaints, contents.start, contents.end)
+    named = {
+        name: found.value(name) for name in ("offered", "answered", "lost", "loss", "sl.strict", "within.3s", "within.10s", "asa.mean")
+    }
+    return {"calls": contents.now.calls.arrived, **named, "complaints_filed": counts.filed, "complaints_overdue": counts.overdue}
