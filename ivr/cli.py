@@ -22,6 +22,7 @@ from ivr import (
     cli_prompts,
     cli_replay,
     cli_report,
+    cli_reports,
     cli_users,
     log,
 )
@@ -42,6 +43,7 @@ app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_hours.app, name="hours")
 app.add_typer(cli_agents.app, name="agents")
+app.add_typer(cli_reports.app, name="reports")
 app.add_typer(cli_asterisk.app, name="asterisk")
 app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")
