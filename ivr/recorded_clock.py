@@ -21,7 +21,8 @@ class RecordedClock:
 
     def __init__(self) -> None:
         self.now = datetime.fromtimestamp(0, UTC)
-        self.guessed = 0  # events without a Timestamp
+        self.told = 0  # events with a Timestamp; FullyBooted never has one
+        self.guessed = 0  # and without
         self._begun: dict[tuple[str, str], datetime] = {}  # (what, channel) → when
 
     def show(self, message: AmiMessage) -> None:
@@ -29,7 +30,7 @@ class RecordedClock:
         event = message.event
         told = timestamp(message.get("Timestamp")) if message.keys[2:3] == ("Timestamp",) else None
         if told is not None:
-            self.now = told
+            self.now, self.told = told, self.told + 1
             return
         if not event or message.keys[1:2] != ("Privilege",):  # a response, or an item of a list: those never have one
             return

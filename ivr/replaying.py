@@ -85,7 +85,8 @@ def replay(files: Iterable[Path]) -> Replay:
             found.gaps.append({"at": entry.fact.at.isoformat(), "why": why_not})
         book.apply(entry)
     _end_by_log(book, last)
-    found.contacts = sorted(book.contacts.values(), key=lambda contact: (contact.started_at, contact.id))
+    seen = (contact for contact in book.contacts.values() if not _only_in_a_snapshot(book, contact))
+    found.contacts = sorted(seen, key=lambda contact: (contact.started_at, contact.id))
     return found
 
 
@@ -102,7 +103,7 @@ def _stream(file: Path, found: Replay) -> Iterator[_Told]:
         for fact in facts:
             due = max(due, fact.at)
             yield _Told(due, Entry("", Source.AMI, fact))
-    if clock.guessed:
+    if clock.guessed and not clock.told:
         found.warnings.append(
             f"{file}: {clock.guessed} events have no Timestamp (timestampevents=no): their times are drawn from channels' ids and from "
             "the durations they tell, right to the second at best"
@@ -120,6 +121,12 @@ def _log(file: Path, found: Replay) -> Iterator[_Told]:
             for fact in facts:
                 yield _Told(due, Entry("", Source.QUEUE_LOG, fact))
     found.warnings.extend(reader.warnings)
+
+
+def _only_in_a_snapshot(book: ContactBook, contact: Contact) -> bool:
+    """A list of who waits is no call's story."""
+    entries = book.entries(contact.id)
+    return all(entry.source is Source.AMI and isinstance(entry.fact, asterisk.CallerWaiting) for entry in entries)
 
 
 def _end_by_log(book: ContactBook, last: dict[Source, datetime]) -> None:

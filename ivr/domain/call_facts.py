@@ -137,4 +137,13 @@ class WatchInterrupted(SessionFact):
 
 @dataclass(frozen=True, slots=True)
 class CallCutOff(SessionFact):
-    """Asterisk stopped under this call, or had started anew without it: it ended at the latest at ``at``, and nobody hung up."""
+    """Asterisk stopped under this call, or had started anew without it: it ended at the latest at ``at``, and nobody hung up.
+
+    What looks like a hang-up from ``since`` on was Asterisk's own.
+    """
+
+    since: datetime
+
+
+# Not told by anybody: what the book of contacts draws for one contact from a fact about the whole PBX.
+DERIVED = (CallMissing, WatchInterrupted, CallCutOff)

@@ -19,11 +19,15 @@ from ivr.domain.reading import Reading
 
 # A contact is opened by these alone; other facts of unknown calls are of calls that are none of ours.
 OPENING = (asterisk.CallArrived, session.CallTaken, session.ServedByFallback)
-# Recordings of other dialplans have no arrival in our context: whoever was in a queue, or refused by one, has called.
-OPENING_ANYWHERE = (*OPENING, asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.QueueExited)
+# Recordings of other dialplans have no arrival in our context, and may begin anywhere: whoever is in a queue, or refused there, has called.
+OPENING_ANYWHERE = (
+    *OPENING,
+    *(asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.QueueExited),
+    *(asterisk.AgentRang, asterisk.AgentAnswered, asterisk.LeftUnanswered, asterisk.TalkEnded),
+)
 # What a caller's own channel is named by: later facts that name it are his, whatever Linkedid they bear.
 _NAMES_THE_CALLER = (asterisk.CallArrived, session.CallTaken, asterisk.CallerQueued, asterisk.CallerWaiting)
-_NAMES_A_LEG = (asterisk.AgentRang, asterisk.AgentPickedUp, asterisk.AgentAnswered)
+_NAMES_A_LEG = (asterisk.AgentRang, asterisk.AgentPickedUp, asterisk.AgentAnswered, asterisk.TalkEnded)
 _OF_AGENTS = (
     asterisk.AgentStateReported,
     asterisk.AgentAdded,
@@ -33,6 +37,8 @@ _OF_AGENTS = (
 )
 # Calls are told to have ended this long before Asterisk says that it stops: it hangs up everything first.
 STOPPING = timedelta(seconds=5)
+LONGEST_STOP = timedelta(seconds=60)
+ONE_STROKE = timedelta(seconds=1)  # it hangs up everybody at once
 OURS = "cb-"  # how the channel ids of calls begin that we make ourselves
 _NO_CALL = frozenset({"", "NONE", "MANAGER", "CLI", "REALTIME"})  # what stands in queue_log's callid column instead of one
 _FAR_END = ";2"  # what Asterisk adds to a Local channel's id for its far end
@@ -55,6 +61,10 @@ class _Held:
     reading: Reading
     told: Journal = field(default_factory=Journal)
     logged: Journal = field(default_factory=Journal)
+
+    def ended_without_cause(self) -> bool:
+        ends = (entry.fact for entry in self.told if isinstance(entry.fact, asterisk.CallEnded))
+        return any(end.cause == 0 and end.call == self.contact.call for end in ends)
 
     def entries(self) -> list[Entry]:
         return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)
@@ -90,7 +100,7 @@ class ContactBook:
             case asterisk.SnapshotComplete():
                 return self._missing(entry, driven)
             case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
-                return self._cut_off(entry, driven)
+                return self._cut_off(entry)
             case asterisk.CallbackReported():
                 self._made_by_us.add(fact.call)
                 return Applied(kept=(entry,))
@@ -214,7 +224,7 @@ class ContactBook:
 
     def _derived(self, entry: Entry, facts: Iterable[session.SessionFact]) -> Applied:
         """Facts that the book draws from one about the whole PBX: one for each contact, so that each can be read by itself."""
-        applied = [self._of_contact(Entry(entry.pbx, entry.source, fact)) for fact in list(facts)]
+        applied = [self._of_contact(Entry(entry.pbx, Source.SESSION, fact)) for fact in list(facts)]
         return Applied(
             tuple(contact for each in applied for contact in each.changed),
             (entry, *(derived for each in applied for derived in each.kept)),
@@ -244,15 +254,26 @@ class ContactBook:
         absent = [found for found, _ in self._live(entry.pbx) if found not in present and found not in driven]
         return self._derived(entry, [session.CallMissing(entry.fact.at, found) for found in absent])
 
-    def _cut_off(self, entry: Entry, driven: Container[str]) -> Applied:
+    def _cut_off(self, entry: Entry) -> Applied:
         """Asterisk stopped, or began anew: no call of before lives, and whoever seems to have hung up just before didn't."""
-        at = entry.fact.at
+        at, since = entry.fact.at, self._stopping_since(entry)
         cut = [
             found
             for found, held in self._held.items()
             if held.pbx == entry.pbx
-            and found not in driven
             and held.contact.started_at <= at
-            and (held.contact.ended_at is None or timedelta(0) <= at - held.contact.ended_at <= STOPPING)
+            and not held.contact.cut_off
+            and (held.contact.ended_at is None or since <= held.contact.ended_at <= at)
         ]
-        return self._derived(entry, [session.CallCutOff(at, found) for found in cut])
+        return self._derived(entry, [session.CallCutOff(at, found, since) for found in cut])
+
+    def _stopping_since(self, entry: Entry) -> datetime:
+        """Asterisk hangs up everybody, and may take its time before it says so: 17 s, measured. Who waits ends without a cause then."""
+        at = entry.fact.at
+        since = at - STOPPING
+        if isinstance(entry.fact, asterisk.AsteriskStopped):
+            for held in self._held.values():
+                ended = held.contact.ended_at
+                if held.pbx == entry.pbx and ended and at - LONGEST_STOP <= ended < since and held.ended_without_cause():
+                    since = min(since, ended - ONE_STROKE)
+        return since

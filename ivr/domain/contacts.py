@@ -33,6 +33,7 @@ class VisitOutcome(StrEnum):
     FLOW_EMPTY = "flow_empty"
     FLOW_KEY = "flow_key"
     WITHDRAWN = "withdrawn"
+    MOVED = "moved"  # somebody pulled him out of the queue
     FAILED = "failed"
     FULL = "full"
     JOIN_EMPTY = "join_empty"
@@ -55,6 +56,7 @@ class Ring:
     began_at: datetime
     ended_at: datetime | None = None
     result: str = ""  # how it failed: Asterisk's DialStatus, or the verb of queue_log
+    picked_up: bool = False  # he took it; joined with the caller he is only when the visit is answered
 
 
 @dataclass(slots=True)
@@ -74,12 +76,17 @@ class Visit:
     ended_by: str | None = None
     outcome: VisitOutcome | None = None
     uncertain: bool = False  # part of it happened while the link to Asterisk was down
-    reconstructed: bool = False  # queue_log told what the link missed: whole seconds
+    reconstructed: bool = False  # queue_log or a snapshot told what the link missed: whole seconds
     inferred: bool = False  # nobody said why it ended: drawn from what came before and after
+    entry_missed: bool = False  # ``joined_at`` is when he was seen in the queue first, or was reckoned from his wait
+    unwatched_from: datetime | None = None  # the link was down from then on, for a while
+    hung_up_at: datetime | None = None  # his channel was asked to end, before anything else told of it
     held_s: float = 0.0  # how long the talk was on hold
+    held_since: datetime | None = None
     transferred: bool = False  # the agent gave the caller away
+    ender_guessed: bool = False  # ``ended_by`` is drawn from which channel went first
     call: str = ""  # the caller's channel in this queue; another than the contact's where the call went through a Local channel
-    sources: tuple[str, ...] = ("ami",)  # who told of it: ami, queue_log, spool
+    sources: tuple[str, ...] = ("ami",)  # who told of it: ami, queue_log
 
     @property
     def open(self) -> bool:
@@ -156,6 +163,8 @@ class Contact:
     hung_up_in_flow: bool = False
     finished: bool = False
     failure: str | None = None
+    cut_off: bool = False  # Asterisk stopped under it
+    ours: bool = False  # it came through our own dialplan, which tells why a queue was left
     talked_to: str | None = None  # the telephone he was connected to and talked with, by its name in the settings
     served_by: str = "dialplan"  # "flow", "fallback", or "dialplan" when only Asterisk itself served it
     resume: dict[str, Any] | None = None  # where the walk goes on after the queue
@@ -195,7 +204,7 @@ def outcome_of(contact: Contact) -> ContactOutcome:
         (contact.complaint_complete, ContactOutcome.SELF_SERVED),
         (last is VisitOutcome.ABANDONED_RING, ContactOutcome.ABANDONED_RING),
         (last is VisitOutcome.ABANDONED_WAIT, ContactOutcome.ABANDONED_QUEUE),
-        (contact.failure is not None, ContactOutcome.SYSTEM_ERROR),
+        (contact.failure is not None or contact.cut_off or last is VisitOutcome.FAILED, ContactOutcome.SYSTEM_ERROR),
         (contact.found_closed and not contact.visits, ContactOutcome.AFTER_HOURS),
         (contact.hung_up_in_flow and not contact.visits, ContactOutcome.ABANDONED_IVR),
         (last is VisitOutcome.FULL or last is VisitOutcome.JOIN_EMPTY, ContactOutcome.REJECTED_CAPACITY),

@@ -11,13 +11,13 @@ from typing import Any
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
+from ivr.domain import visit_folding
 from ivr.domain.contacts import Ring, Visit, VisitOutcome
-from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED
+from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED
 
 # The caller's hang-up cancels the ringing, and both rows are written at once: the second may have turned between them.
 ONE_SECOND = timedelta(seconds=1)
-# Rows this shortly before Asterisk's stop are its own doing: it hangs up everybody first.
-STOPPING = timedelta(seconds=5)
+_LOG = ("queue_log",)
 
 
 def visits_of(facts: Iterable[asterisk.Fact]) -> list[Visit]:
@@ -35,14 +35,14 @@ def _open(visits: list[Visit], fact: Any) -> Visit | None:
 
 
 def _entered(visits: list[Visit], fact: asterisk.CallerQueued) -> None:
-    visits.append(Visit(fact.queue, fact.at, call=fact.call, reconstructed=True))
+    visits.append(Visit(fact.queue, fact.at, call=fact.call, reconstructed=True, sources=_LOG))
 
 
 def _waiting(visits: list[Visit], fact: asterisk.CallerWaiting) -> None:
     """What a later row says of the wait, where the log begins too late for the entry itself."""
     if _open(visits, fact) is None:
         joined = fact.at - timedelta(seconds=fact.waited)
-        visits.append(Visit(fact.queue, joined, call=fact.call, reconstructed=True))
+        visits.append(Visit(fact.queue, joined, call=fact.call, reconstructed=True, sources=_LOG))
 
 
 def _rang(visits: list[Visit], fact: asterisk.AgentRang) -> None:
@@ -52,7 +52,7 @@ def _rang(visits: list[Visit], fact: asterisk.AgentRang) -> None:
 
 def _ring_ended(visits: list[Visit], fact: asterisk.AgentRingEnded) -> None:
     visit = next((v for v in reversed(visits) if v.open and v.call == fact.call), None)
-    ring = next((r for r in reversed(visit.rings) if r.ended_at is None and r.agent_call == fact.agent_call), None) if visit else None
+    ring = next((r for r in visit.rings if r.ended_at is None and r.agent_call == fact.agent_call), None) if visit else None
     if ring:
         ring.ended_at, ring.result = fact.at, fact.result
 
@@ -90,9 +90,9 @@ def _transferred(visits: list[Visit], fact: asterisk.CallTransferred) -> None:
 def _exited(visits: list[Visit], fact: asterisk.QueueExited) -> None:
     visit = _open(visits, fact)
     if visit is None:
-        if fact.status in ("FULL", "JOINEMPTY", "JOINUNAVAIL"):  # a row that somebody's dialplan wrote itself
+        if fact.status in REFUSED:  # a row that somebody's dialplan wrote itself
             outcome = BY_QUEUE_STATUS[fact.status]
-            visits.append(Visit(fact.queue, fact.at, left_at=fact.at, outcome=outcome, call=fact.call, reconstructed=True))
+            visits.append(Visit(fact.queue, fact.at, left_at=fact.at, outcome=outcome, call=fact.call, reconstructed=True, sources=_LOG))
         return
     visit.left_at = fact.at
     if fact.status == ABANDONED:
@@ -110,11 +110,9 @@ def _abandoned(visit: Visit) -> VisitOutcome:
 
 
 def _cut_off(visits: list[Visit], fact: session.CallCutOff) -> None:
+    """Asterisk stopped: the rows of its last seconds are of its own hang-ups."""
     for visit in visits:
-        if visit.open:
-            visit.outcome, visit.left_at = VisitOutcome.FAILED, fact.at
-        elif visit.talking:
-            visit.talk_ended_at, visit.ended_by = fact.at, "system"
+        visit_folding.cut_off(visit, fact.at, fact.since)
 
 
 _ROWS: dict[type, Callable[[list[Visit], Any], None]] = {

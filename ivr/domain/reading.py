@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ami_bridge.facts import Fact
+from ami_bridge.facts import CallerQueued, Fact
+from ivr.domain.call_facts import DERIVED, CallCutOff
 from ivr.domain.contacts import Contact, copied
 from ivr.domain.folding import fold
 from ivr.domain.log_reading import visits_of
-from ivr.domain.reconciling import reconciled
+from ivr.domain.reconciling import end_by_log, reconcile
 
 
 class Reading:
@@ -35,4 +36,13 @@ class Reading:
             self._told = copied(self._first)
             for fact in told:
                 fold(self._told, fact)
-        return reconciled(copied(self._told), visits_of(logged), watched=bool(told))
+        contact = copied(self._told)
+        if logged:
+            cuts = [fact for fact in told if isinstance(fact, CallCutOff)]
+            reconcile(contact, visits_of((*logged, *cuts)))
+            unseen = all(isinstance(fact, DERIVED) for fact in told)
+            if unseen or contact.end_uncertain:
+                end_by_log(contact, opened_by_log=unseen)
+            if not contact.caller:
+                contact.caller = next((fact.caller for fact in logged if isinstance(fact, CallerQueued) and fact.caller), "")
+        return contact

@@ -6,57 +6,136 @@ Pure; for ``reading`` alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from ivr.domain.contacts import Contact, Visit, VisitOutcome
+from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
 
 # queue_log has whole seconds, and a snapshot tells a wait in whole seconds too.
-ONE_ENTRY = timedelta(seconds=2)
+ONE_MOMENT = timedelta(seconds=2)
+_BOTH = ("ami", "queue_log")
+_HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
 
 
-def reconciled(contact: Contact, logged: Sequence[Visit], *, watched: bool) -> Contact:
-    """``contact`` as Asterisk's events and the session tell it, completed from the log. ``watched``: they tell of it at all."""
+def reconcile(contact: Contact, logged: Sequence[Visit]) -> None:
+    """Complete ``contact``, as Asterisk's events and the session tell it, by what the log tells."""
     pairs, only_logged = _paired(contact.visits, logged)
     for told, log in pairs:
         _complete(told, log)
     contact.visits = sorted((*contact.visits, *only_logged), key=lambda visit: visit.joined_at)
-    if not watched and logged:
-        contact.call = contact.call or logged[0].call
-        contact.started_at = min(visit.joined_at for visit in logged)
-        ends = [end for visit in logged if (end := visit.talk_ended_at if visit.answered_at else visit.left_at)]
-        if len(ends) == len(logged):
-            contact.ended_at, contact.end_uncertain = max(ends), True
-    return contact
+
+
+def end_by_log(contact: Contact, *, opened_by_log: bool) -> None:
+    """When the contact ended, as far as the log knows: it tells who hung up in a queue, and not what came behind one.
+
+    ``opened_by_log``: nobody else tells of this contact at all.
+    """
+    last = contact.visits[-1]
+    ends = [_end_of(visit) for visit in contact.visits]
+    if opened_by_log:
+        contact.call = contact.call or last.call
+        contact.started_at = contact.visits[0].joined_at
+    if any(end is None for end in ends):
+        return
+    end = max(end for end in ends if end)
+    he_hung_up = last.outcome in _HUNG_UP or (last.outcome is VisitOutcome.ANSWERED and last.ended_by == "caller")
+    if opened_by_log or (he_hung_up and not last.uncertain):
+        contact.ended_at, contact.end_uncertain = end, not he_hung_up
 
 
 def _paired(told: Sequence[Visit], logged: Sequence[Visit]) -> tuple[list[tuple[Visit, Visit]], list[Visit]]:
     """The two tellings of one entry stand nearest in time; one caller may enter a queue twice within seconds."""
-    near = sorted(
+    near = [
         (abs(a.joined_at - b.joined_at), i, j)
         for i, a in enumerate(told)
         for j, b in enumerate(logged)
-        if a.queue == b.queue and abs(a.joined_at - b.joined_at) <= ONE_ENTRY
-    )
+        if a.queue in ("", b.queue) and abs(a.joined_at - b.joined_at) <= ONE_MOMENT
+    ]
+    # Whose entry was missed was seen later, somewhere in his wait or his talk.
+    within = [
+        (abs(a.joined_at - b.joined_at), i, j)
+        for i, a in enumerate(told)
+        for j, b in enumerate(logged)
+        if a.entry_missed and a.queue == b.queue and b.joined_at <= a.joined_at + ONE_MOMENT and _covers(b, a.joined_at)
+    ]
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for _, i, j in near:
+    for _, i, j in (*sorted(near), *sorted(within)):
         if i not in pairs and j not in taken:
             pairs[i] = j
             taken.add(j)
     return [(told[i], logged[j]) for i, j in pairs.items()], [visit for j, visit in enumerate(logged) if j not in taken]
 
 
+def _covers(log: Visit, at: datetime) -> bool:
+    end = _end_of(log)
+    return end is None or at <= end + ONE_MOMENT
+
+
+def _end_of(visit: Visit) -> datetime | None:
+    """When nothing of it was left: he was out of the queue, and had talked. None while it goes on, or when nobody knows."""
+    if visit.open or visit.talking:
+        return None
+    return visit.talk_ended_at or visit.left_at
+
+
 def _complete(told: Visit, log: Visit) -> None:
     """Take from the log what Asterisk's events left open, or left us to guess."""
-    if told.inferred and log.outcome and not told.uncertain:
-        told.outcome, told.inferred = log.outcome, False
-    if not (told.open or told.uncertain) or log.open:
+    told.sources = _BOTH
+    told.queue = told.queue or log.queue
+    if told.entry_missed:
+        told.joined_at, told.entry_missed, told.reconstructed = log.joined_at, log.entry_missed, True
+        told.uncertain = told.uncertain and told.outcome in (None, VisitOutcome.ANSWERED) and told.answered_at is None
+    if log.open:
         return
-    if log.outcome is VisitOutcome.ANSWERED:
-        told.answered_at = told.answered_at or log.answered_at
-        told.agent, told.agent_call = told.agent or log.agent, told.agent_call or log.agent_call
-        told.talk_ended_at, told.ended_by = log.talk_ended_at, log.ended_by
-    told.outcome, told.left_at = log.outcome, log.left_at
-    told.picked_up_at = told.picked_up_at if log.outcome is VisitOutcome.ANSWERED else log.picked_up_at
-    told.transferred = told.transferred or log.transferred
+    if told.open or told.uncertain or _ended_unwatched(told, log):
+        _take_end(told, log)
+    elif told.inferred and not (told.outcome is VisitOutcome.MOVED and log.outcome in _HUNG_UP):
+        told.outcome, told.inferred = log.outcome, False  # a row beats a guess, but an ABANDON row is written for who is moved too
+    if told.outcome is VisitOutcome.ANSWERED and log.talk_ended_at:
+        _take_talk_end(told, log)
+
+
+def _ended_unwatched(told: Visit, log: Visit) -> bool:
+    """He left in a gap, and came again before it was over: what was seen then is another visit's."""
+    told_end, log_end = _wait_end(told), _wait_end(log)
+    if told.unwatched_from is None or told_end is None or log_end is None:
+        return False
+    return told.unwatched_from - ONE_MOMENT <= log_end < told_end - ONE_MOMENT
+
+
+def _wait_end(visit: Visit) -> datetime | None:
+    return visit.answered_at or visit.left_at
+
+
+def _take_end(told: Visit, log: Visit) -> None:
+    known = told.outcome is VisitOutcome.ANSWERED and told.answered_at is not None and log.outcome is VisitOutcome.ANSWERED
+    if not known:
+        told.outcome, told.left_at, told.answered_at = log.outcome, log.left_at, log.answered_at
+        told.agent, told.agent_call = log.agent, log.agent_call
+        told.picked_up_at = log.picked_up_at
+        told.rings = _all_rings(told, log)
+        told.talk_ended_at, told.ended_by, told.transferred = log.talk_ended_at, log.ended_by, log.transferred
+    elif told.talking or told.uncertain:
+        told.talk_ended_at, told.ended_by = log.talk_ended_at or told.talk_ended_at, log.ended_by or told.ended_by
+        told.transferred = told.transferred or log.transferred
     told.uncertain, told.reconstructed, told.inferred = log.uncertain, True, False
+
+
+def _take_talk_end(told: Visit, log: Visit) -> None:
+    if told.talk_ended_at is None:
+        told.talk_ended_at, told.ended_by, told.reconstructed = log.talk_ended_at, log.ended_by, True
+    elif told.ender_guessed and log.talk_ended_at and abs(told.talk_ended_at - log.talk_ended_at) <= ONE_MOMENT:
+        told.ended_by, told.ender_guessed = log.ended_by, False
+    told.transferred = told.transferred or log.transferred
+
+
+def _all_rings(told: Visit, log: Visit) -> list[Ring]:
+    """A ring of the log that began when one was seen to begin is that one."""
+    unseen = [
+        ring
+        for ring in log.rings
+        if all(ring.agent != seen.agent or abs(ring.began_at - seen.began_at) > ONE_MOMENT for seen in told.rings)
+    ]
+    for seen in told.rings:
+        seen.ended_at = seen.ended_at or log.answered_at or log.left_at
+    return sorted((*told.rings, *unseen), key=lambda ring: ring.began_at)

@@ -11,6 +11,7 @@ _WHYS = {
     VisitOutcome.FLOW_EMPTY: "the queue lost its agents; the caller went on",
     VisitOutcome.FLOW_KEY: "the caller pressed a key that leads out of the queue",
     VisitOutcome.WITHDRAWN: "the caller was withdrawn from the queue",
+    VisitOutcome.MOVED: "somebody pulled the caller out of the queue; he lived on",
     VisitOutcome.FAILED: "Asterisk stopped, or gave the call up",
     VisitOutcome.FULL: "refused at the door: the queue was full",
     VisitOutcome.JOIN_EMPTY: "refused at the door: the queue had no agents",

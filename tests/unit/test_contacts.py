@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ami_bridge import facts as a
 from ivr.domain import call_facts as s
-from ivr.domain.contacts import Contact, ContactOutcome, VisitOutcome
+from ivr.domain.contacts import Contact, ContactOutcome, Quality, VisitOutcome
 from ivr.domain.folding import close_uncertain, fold
 
 START = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -158,7 +158,7 @@ def test_a_snapshot_that_misses_a_call_closes_it_as_uncertain() -> None:
 
 def test_a_snapshot_finds_a_caller_whose_entry_was_missed() -> None:
     contact = contact_of(a.CallerWaiting(at(100), C, CALL, "hr", 1, waited=30.0))
-    assert (contact.visits[0].joined_at, contact.visits[0].uncertain) == (at(70), True)
+    assert (contact.visits[0].joined_at, contact.visits[0].quality) == (at(70), Quality.RECONSTRUCTED)
 
 
 def test_keys_belong_to_the_node_entered_last() -> None:

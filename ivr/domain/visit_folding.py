@@ -1,0 +1,375 @@
+"""The fold of Asterisk's events into a contact's visits: who waited where, what rang, who answered, how it ended.
+
+Pure; for ``folding`` alone. Every rule here bears the name of the quirk of app_queue it is for (measured on 22.10.1, read in 16 to 22).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ami_bridge import facts as asterisk
+from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
+from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED, SERVED
+
+# Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
+SAME_MOMENT = timedelta(seconds=2)
+# A caller's hang-up cancels the ringing first, and then he leaves the queue: a ring that ended this shortly before was his to hear.
+JUST_BEFORE = timedelta(seconds=0.5)
+# When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
+ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
+
+
+def joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
+    contact.call = contact.call or fact.call
+    for visit in contact.visits:
+        if visit.queue != fact.queue or visit.call not in ("", fact.call):
+            continue
+        if visit.joined_at == fact.at:
+            return
+        if visit.entry_missed and visit.open and abs(visit.joined_at - fact.at) <= SAME_MOMENT:
+            visit.joined_at, visit.entry_missed = fact.at, False  # a snapshot saw him before his entry was told
+            visit.reconstructed = visit.uncertain = False
+            return
+    _go_on_without(contact, fact.call, fact.at)
+    contact.visits.append(Visit(fact.queue, fact.at, call=fact.call))
+
+
+def waiting(contact: Contact, fact: asterisk.CallerWaiting) -> None:
+    """A snapshot found him in a queue. Its wait is in whole seconds, and it may be older than the events before it."""
+    joined_at = fact.at - timedelta(seconds=fact.waited)
+    for visit in contact.visits:
+        if visit.queue == fact.queue and visit.call in ("", fact.call) and abs(visit.joined_at - joined_at) <= SAME_MOMENT:
+            if visit.open and not visit.entry_missed:
+                visit.uncertain, visit.unwatched_from = False, None  # he has waited all through the gap
+            return
+    contact.call = contact.call or fact.call
+    _go_on_without(contact, fact.call, joined_at)
+    contact.visits.append(Visit(fact.queue, joined_at, call=fact.call, reconstructed=True, entry_missed=True))
+
+
+def rang(contact: Contact, fact: asterisk.AgentRang) -> None:
+    visit = _found(contact, fact.call, fact.queue) or _missed(contact, fact.call, fact.queue, fact.at)
+    if visit and all(ring.agent_call != fact.agent_call for ring in visit.rings):
+        _certain(visit)
+        visit.rings.append(Ring(fact.agent, fact.agent_call, fact.at))
+
+
+def picked_up(contact: Contact, fact: asterisk.AgentPickedUp) -> None:
+    visit = _found(contact, fact.call)
+    if visit is None:
+        return
+    for ring in visit.rings:
+        ring.picked_up = ring.picked_up or ring.agent_call == fact.agent_call
+    if visit.picked_up_at is None:
+        visit.picked_up_at, visit.agent_call = fact.at, fact.agent_call
+
+
+def ring_ended(contact: Contact, fact: asterisk.AgentRingEnded) -> None:
+    for ring in (ring for visit in contact.visits for ring in visit.rings):
+        if ring.agent_call == fact.agent_call and ring.ended_at is None:
+            ring.ended_at, ring.result = fact.at, fact.result
+    visit = _found(contact, fact.call)
+    if visit and visit.agent_call == fact.agent_call:
+        visit.picked_up_at = visit.agent_call = None  # picked up, and gone before the two were joined
+
+
+def answered(contact: Contact, fact: asterisk.AgentAnswered) -> None:
+    visit = _found(contact, fact.call, fact.queue) or _missed(contact, fact.call, fact.queue, fact.at)
+    if visit is None:
+        return
+    _certain(visit)
+    visit.outcome = VisitOutcome.ANSWERED
+    visit.answered_at = fact.at
+    if visit.agent_call != fact.agent_call:
+        visit.picked_up_at = None  # another's
+    visit.agent, visit.agent_call = fact.agent, fact.agent_call
+    _end_rings(visit, fact.at)
+
+
+def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
+    """AgentComplete knows best who ended a talk, but comes late after a Redirect, and then says "caller" whoever it was."""
+    visit = next((visit for visit in reversed(contact.visits) if _is_talk_of(visit, fact)), None) or _answered_unseen(contact, fact)
+    if visit is None:
+        return
+    _certain(visit)
+    ended_at = visit.talk_ended_at or fact.at
+    if fact.at - ended_at <= SAME_MOMENT:
+        visit.ended_by = fact.ended_by.value
+    elif visit.ended_by is None or visit.ender_guessed:
+        visit.ended_by = asterisk.EndedBy.TRANSFER.value
+    visit.ender_guessed = False
+    _talk_over(visit, ended_at)
+
+
+def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
+    if visit.outcome is not VisitOutcome.ANSWERED:
+        return False
+    if fact.agent_call and visit.agent_call:
+        return visit.agent_call == fact.agent_call
+    return visit.agent == fact.agent and visit.queue == fact.queue
+
+
+def _answered_unseen(contact: Contact, fact: asterisk.TalkEnded) -> Visit | None:
+    """The end of a talk whose beginning was missed: answered, when and after how long a wait nobody knows."""
+    visit = _found(contact, fact.call, fact.queue) or _missed(contact, fact.call, fact.queue, fact.at)
+    if visit is None:
+        return None
+    visit.outcome, visit.agent, visit.agent_call = VisitOutcome.ANSWERED, fact.agent, fact.agent_call or None
+    visit.uncertain = visit.entry_missed = True
+    visit.left_at = None
+    _end_rings(visit, fact.at)
+    return visit
+
+
+def transferred(contact: Contact, fact: asterisk.CallTransferred) -> None:
+    """The agent gave the caller away: his own leg goes at once, AgentComplete may come late, or say "agent"."""
+    answered = [visit for visit in contact.visits if visit.outcome is VisitOutcome.ANSWERED]
+    visit = next((visit for visit in reversed(answered) if fact.agent_call and visit.agent_call == fact.agent_call), None)
+    visit = visit or next((visit for visit in reversed(answered) if visit.call in ("", fact.call) and visit.talking), None)
+    if visit is None:
+        return
+    visit.transferred = True
+    if visit.talk_ended_at is None or abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
+        visit.ended_by, visit.ender_guessed = asterisk.EndedBy.TRANSFER.value, False
+    _talk_over(visit, visit.talk_ended_at or fact.at)
+
+
+def held(contact: Contact, fact: asterisk.CallHeld) -> None:
+    visit = _talk_with(contact, fact.call)
+    if visit and visit.held_since is None:
+        visit.held_since = fact.at
+
+
+def resumed(contact: Contact, fact: asterisk.CallResumed) -> None:
+    visit = _talk_with(contact, fact.call)
+    if visit:
+        _off_hold(visit, fact.at)
+
+
+def left(contact: Contact, fact: asterisk.CallerLeftQueue) -> None:
+    if visit := _found(contact, fact.call, fact.queue):
+        _certain(visit)
+        visit.left_at = visit.left_at or fact.at
+
+
+def unanswered(contact: Contact, fact: asterisk.LeftUnanswered) -> None:
+    visit = _found(contact, fact.call, fact.queue) or _missed(contact, fact.call, fact.queue, fact.at)
+    if visit:
+        _certain(visit)
+        visit.unanswered_at = visit.unanswered_at or fact.at
+
+
+def exited(contact: Contact, fact: asterisk.QueueExited) -> None:
+    """QUEUESTATUS, by the dialplan's word or as the variable itself: the authority on why nobody answered. Often told twice."""
+    contact.call = contact.call or fact.call
+    if fact.status in REFUSED:
+        _refused(contact, fact)
+        return
+    visit = _found(contact, fact.call, fact.queue) or _concluded_too_soon(contact, fact)
+    if visit is None:
+        return
+    _certain(visit)
+    if fact.status == SERVED:
+        if visit.open:  # by whom, and after how long, nobody saw
+            visit.outcome, visit.uncertain, visit.left_at, visit.ended_by = VisitOutcome.ANSWERED, True, None, "agent"
+            _talk_over(visit, fact.at)
+        return
+    visit.inferred = False
+    if fact.status == ABANDONED:
+        if not _pulled_out(contact, visit, fact.at):
+            _give_up(visit, fact.at)
+        return
+    visit.left_at = visit.left_at or fact.at
+    if fact.status:
+        visit.outcome = BY_QUEUE_STATUS.get(fact.status, VisitOutcome.FAILED)
+    elif contact.ended_at is None:
+        visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
+    if not visit.open:
+        _end_rings(visit, visit.left_at)
+
+
+def _refused(contact: Contact, fact: asterisk.QueueExited) -> None:
+    """At the door: Asterisk sends no event of its own. The variable and the dialplan's word of it are one refusal."""
+    for visit in contact.visits:
+        same = visit.outcome is BY_QUEUE_STATUS[fact.status] and visit.call == fact.call and abs(visit.joined_at - fact.at) <= JUST_BEFORE
+        if same and (visit.queue == fact.queue or "" in (visit.queue, fact.queue)):
+            visit.queue = visit.queue or fact.queue
+            return
+    _go_on_without(contact, fact.call, fact.at)
+    refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=BY_QUEUE_STATUS[fact.status], call=fact.call)
+    contact.visits.append(refused)
+
+
+def _concluded_too_soon(contact: Contact, fact: asterisk.QueueExited) -> Visit | None:
+    """The visit that was closed by what came before the word of why: the session's end of the call, or another event's."""
+    last = next((visit for visit in reversed(contact.visits) if visit.call in ("", fact.call)), None)
+    if last is None or not last.inferred or fact.queue not in ("", last.queue):
+        return None
+    return last if fact.status and fact.status not in (ABANDONED, SERVED) else None
+
+
+def went_on(contact: Contact, fact: asterisk.CallerWentOn) -> None:
+    """He lives, and QUEUESTATUS, which stands before the next step, wasn't set: pulled out of the queue, or by his own key."""
+    visit = _found(contact, fact.call)
+    if visit is None or visit.picked_up_at is not None:
+        return
+    if visit.unanswered_at is not None:
+        _conclude(visit, VisitOutcome.MOVED, visit.left_at or visit.unanswered_at)
+    elif visit.left_at is not None:
+        _conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)
+
+
+def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
+    visit = _found(contact, fact.call)
+    if visit and fact.call in (visit.call, contact.call) and visit.hung_up_at is None:
+        visit.hung_up_at = fact.at
+
+
+def leg_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
+    """An agent's channel is gone. Who ended the talk, AgentComplete says."""
+    for visit in contact.visits:
+        if visit.agent_call == fact.call and visit.talking:
+            _certain(visit)
+            _talk_over(visit, fact.at)
+        for ring in visit.rings:
+            if ring.agent_call == fact.call:
+                ring.ended_at = ring.ended_at or fact.at
+
+
+def close(contact: Contact, visit: Visit, at: datetime) -> None:
+    """The caller is gone. A visit still open was abandoned by him, ringing or waiting, if nothing else is known."""
+    if visit.open:
+        _hang_up(contact, visit, at)
+    elif visit.talking:
+        _talk_over(visit, at)
+        if visit.ended_by is None:
+            visit.ended_by, visit.ender_guessed = "caller", True
+    elif visit.outcome is VisitOutcome.ANSWERED and visit.ended_by is None:
+        visit.ended_by, visit.ender_guessed = "agent", True  # his leg went first, and AgentComplete was missed
+
+
+def cut_off(visit: Visit, at: datetime, since: datetime) -> None:
+    """Asterisk stopped: who seems to have hung up since then didn't."""
+    if visit.open or (visit.outcome in _HUNG_UP and visit.left_at and since <= visit.left_at <= at):
+        visit.outcome, visit.left_at, visit.inferred = VisitOutcome.FAILED, visit.left_at or at, False
+        _end_rings(visit, visit.left_at)
+    elif visit.outcome is VisitOutcome.ANSWERED and (visit.talking or (visit.talk_ended_at and since <= visit.talk_ended_at <= at)):
+        _talk_over(visit, visit.talk_ended_at or at)
+        visit.ended_by, visit.ender_guessed = "system", False
+
+
+_HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
+
+
+def abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
+    """Whether a phone rang when he gave up, or had been picked up but not joined with him (memberdelay, announcement)."""
+    rang = any(
+        ring.ended_at is None or (left_at - ring.ended_at <= JUST_BEFORE and (ring.picked_up or ring.result in CANCELLED))
+        for ring in visit.rings
+    )
+    return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at is not None else VisitOutcome.ABANDONED_WAIT
+
+
+def _hang_up(contact: Contact, visit: Visit, at: datetime) -> None:
+    """His channel is gone, and nobody has told why he left the queue: read from what came before."""
+    if visit.left_at and visit.unanswered_at is None and visit.picked_up_at is None and not _gave_up(visit):
+        _conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)  # the one way out that Asterisk doesn't call an abandonment
+    elif not _pulled_out(contact, visit, at):
+        visit.inferred = visit.uncertain or not _gave_up(visit)
+        _give_up(visit, at)
+
+
+def _pulled_out(contact: Contact, visit: Visit, hung_up_at: datetime) -> bool:
+    """He lived on after QueueCallerAbandon. Our own dialplan would have told of a time-out: then somebody pulled him out of the queue."""
+    if _gave_up(visit) or visit.unanswered_at is None or hung_up_at - visit.unanswered_at <= ABANDON_TO_HANG_UP:
+        return False
+    _conclude(visit, _outlived(contact), visit.left_at or visit.unanswered_at)
+    return True
+
+
+def _give_up(visit: Visit, at: datetime) -> None:
+    """A member's delay or announcement keeps QueueCallerAbandon back until it is over; the hang-up itself was told at once."""
+    visit.outcome = abandoned(visit, visit.unanswered_at or visit.left_at or at)
+    visit.left_at = min(visit.hung_up_at or at, visit.left_at or at)
+    _end_rings(visit, visit.left_at)
+
+
+def _gave_up(visit: Visit) -> bool:
+    """Whether his channel was asked to end before he was out of the queue, and not after what came next."""
+    if visit.hung_up_at is None:
+        return False
+    return visit.unanswered_at is None or visit.hung_up_at <= visit.unanswered_at + ABANDON_TO_HANG_UP
+
+
+def _outlived(contact: Contact) -> VisitOutcome:
+    return VisitOutcome.MOVED if contact.ours else VisitOutcome.FLOW_TIMEOUT
+
+
+def _go_on_without(contact: Contact, call: str, at: datetime) -> None:
+    """A channel is in one queue, or in one talk: what it was in before is over, though nobody said so."""
+    for visit in contact.visits:
+        if visit.call not in ("", call):
+            continue
+        if visit.talking:
+            _talk_over(visit, at)
+            visit.ended_by, visit.ender_guessed = asterisk.EndedBy.TRANSFER.value, True
+        if visit.open:
+            known = visit.left_at or visit.unanswered_at
+            by_key = visit.left_at is not None and visit.unanswered_at is None
+            visit.uncertain = visit.uncertain or known is None
+            _conclude(visit, VisitOutcome.FLOW_KEY if by_key else _outlived(contact), known or at)
+
+
+def _conclude(visit: Visit, outcome: VisitOutcome, left_at: datetime) -> None:
+    visit.outcome, visit.left_at, visit.inferred = outcome, left_at, True
+    _end_rings(visit, left_at)
+
+
+def _found(contact: Contact, call: str, queue: str = "") -> Visit | None:
+    """The open visit an event is about. A transfer may have given the caller another channel: then the queue alone tells."""
+    open_visits = [visit for visit in reversed(contact.visits) if visit.open and queue in ("", visit.queue)]
+    return next((visit for visit in open_visits if visit.call in ("", call)), open_visits[0] if open_visits and queue else None)
+
+
+def _missed(contact: Contact, call: str, queue: str, at: datetime) -> Visit | None:
+    """A visit whose entry nobody saw: a recording begins too late, or the link was down. Not the last word on one that has just ended."""
+    for visit in contact.visits:
+        end = visit.talk_ended_at or visit.left_at or contact.ended_at
+        if (
+            visit.queue == queue
+            and visit.call in ("", call)
+            and (visit.outcome is VisitOutcome.ANSWERED or not end or at - end <= SAME_MOMENT)
+        ):
+            return None
+    if contact.ended_at is not None and not contact.end_uncertain:
+        return None
+    contact.call = contact.call or call
+    missed = Visit(queue, at, call=call, uncertain=True, entry_missed=True)
+    contact.visits.append(missed)
+    return missed
+
+
+def _certain(visit: Visit) -> None:
+    """Heard of it again, as it was: what was missed of it in a gap is no doubt about its end."""
+    visit.uncertain = visit.uncertain and visit.entry_missed and not visit.reconstructed
+
+
+def _talk_with(contact: Contact, leg: str) -> Visit | None:
+    talks = [visit for visit in reversed(contact.visits) if visit.talking]
+    return next((visit for visit in talks if leg in (visit.agent_call, visit.call)), talks[0] if talks else None)
+
+
+def _talk_over(visit: Visit, at: datetime) -> None:
+    _off_hold(visit, at)
+    visit.talk_ended_at = at
+
+
+def _off_hold(visit: Visit, at: datetime) -> None:
+    if visit.held_since is not None:
+        visit.held_s += max(0.0, (at - visit.held_since).total_seconds())
+        visit.held_since = None
+
+
+def _end_rings(visit: Visit, at: datetime) -> None:
+    for ring in visit.rings:
+        ring.ended_at = ring.ended_at or at
