@@ -148,6 +148,7 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         self.framing = AmiFraming()
         self.lost_because = ""
         self.booted = asyncio.Event()
+        self.uptime = ""  # as the first FullyBooted of this connection told it
         self.lost = asyncio.Event()
         self._wanted = wanted
         self._inbox = inbox
@@ -187,7 +188,8 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
                     self._answered(action, raw)
                     return
             name = raw[7:64].partition(b"\n")[0].rstrip(b"\r")
-            if name == b"FullyBooted":
+            if name == b"FullyBooted" and not self.booted.is_set():
+                self.uptime = parse(raw).get("Uptime")
                 self.booted.set()
             if name in self._wanted and not self._inbox.put(raw):
                 self.drop("events came in faster than they could be worked off, and the inbox is full")
@@ -253,6 +255,12 @@ class AmiSession:
     def lost_because(self) -> str:
         """Why the connection ended; empty while it lives."""
         return self._protocol.lost_because
+
+    @property
+    def uptime_s(self) -> int | None:
+        """For how many seconds Asterisk had been up when it said so, after the login; None as long as it hasn't."""
+        told = self._protocol.uptime
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 11 else None
 
     async def booted(self, timeout_s: float) -> bool:
         """Whether Asterisk says within ``timeout_s`` that it is fully booted (a user without read=system never hears it)."""

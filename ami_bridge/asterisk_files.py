@@ -181,6 +181,8 @@ def _asterisk_conf(plan: AsteriskPlan) -> str:
         ("astlogdir", log),
     ]
     options: list[Pair] = [
+        # Uniqueids become name-epoch.number: those of two PBXs, or of this one set up anew, are never the same.
+        ("systemname", word(plan.name, "name", r"[A-Za-z0-9_]{1,32}")),
         ("defaultlanguage", plan.language),
         ("documentation_language", "en_US"),
         ("live_dangerously", False),

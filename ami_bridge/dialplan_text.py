@@ -6,6 +6,9 @@ HUNG_UP = "HANGUP"
 # Where the key goes that a caller presses while he waits; ``context`` of every queue.
 KEYS_CONTEXT = "ivrd-queue-keys"
 
+# FULL, JOINEMPTY, JOINUNAVAIL: he never was in the queue.
+_REFUSED = '$["${IVR_STATUS}" = "FULL" | "${IVR_STATUS:0:4}" = "JOIN"]'
+
 
 def extension(pattern: str, *steps: str) -> list[str]:
     """``label: App(…)`` becomes a labelled priority."""
@@ -21,7 +24,8 @@ def extension(pattern: str, *steps: str) -> list[str]:
 
 def queue(name: str, wait_s: str, priority: str = "0") -> tuple[str, ...]:
     """Queue() and the report of how it ended: for a caller refused at the door (FULL, JOINEMPTY) no event and no
-    queue_log row exists, QUEUESTATUS alone tells. Nothing stands after ``timeout``, where 20 and 22 differ.
+    queue_log row exists, QUEUESTATUS alone tells. So a row is written too, for a daemon that was away. Nothing stands after
+    ``timeout``, where 20 and 22 differ.
 
     QUEUE_PRIO stays with the channel, so it is set for every queue anew; higher goes first."""
     return (
@@ -32,6 +36,8 @@ def queue(name: str, wait_s: str, priority: str = "0") -> tuple[str, ...]:
         "Set(IVR_IN_QUEUE=)",
         "Set(IVR_STATUS=${FILTER(A-Z,${QUEUESTATUS})})",
         queue_exit(name, "${IVR_STATUS}"),
+        f"GotoIf({_REFUSED}?:$[${{PRIORITY}} + 2])",
+        f"QueueLog({name},${{CHANNEL(uniqueid)}},NONE,${{IVR_STATUS}})",
     )
 
 

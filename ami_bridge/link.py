@@ -15,8 +15,9 @@ import structlog
 
 from ami_bridge import requests
 from ami_bridge.ami_session import AmiRefused, AmiSession, AmiTimeout, AmiUnavailable, Response, open_session
-from ami_bridge.ami_wire import parse
-from ami_bridge.facts import AnyFact, LinkEstablished, LinkLost, SnapshotComplete
+from ami_bridge.ami_wire import AmiMessage, parse
+from ami_bridge.asterisk_start import StartWatch, start_of
+from ami_bridge.facts import AnyFact, AsteriskStarted, LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState, LinkStatus, backoff_s, outdated
 from ami_bridge.requests import Request
 from ami_bridge.translate import EVENT_NAMES, INBOUND_CONTEXT, Suspicion, Translator, timestamp
@@ -55,6 +56,8 @@ class AmiLink:
     ``settings.fact_timeout_s``, that fact is lost and logged by its type, and the link goes on.
     Each connection begins with LinkEstablished, the snapshot and SnapshotComplete; its events follow. An established
     link that breaks gives LinkLost. If Asterisk was still booting, the snapshot is told a second time when it has.
+    If Asterisk itself was started meanwhile, AsteriskStarted stands between LinkEstablished and the snapshot; ``heard_until``
+    is when a process before this one last heard it, and so tells for the first connection what "meanwhile" is.
     ``now`` returns aware UTC; ``chance`` a number from [0, 1) for the jitter.
     """
 
@@ -65,6 +68,7 @@ class AmiLink:
         on_fact: Callable[[AnyFact], Awaitable[None]],
         inbound_context: str = INBOUND_CONTEXT,
         settings: LinkSettings | None = None,
+        heard_until: datetime | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -74,6 +78,7 @@ class AmiLink:
         self._now = now
         self._chance = chance
         self._translator = Translator(inbound_context)
+        self._starts = StartWatch(heard_until)
         self._session: AmiSession | None = None
         self._established = False
         self._state = LinkState.IDLE
@@ -261,6 +266,7 @@ class AmiLink:
         """Ask first, tell then: the bracket around the snapshot is always whole."""
         timeout_s = self._settings.action_timeout_s
         core = await session.request(requests.core_settings(), timeout_s)
+        status = await self._core_status(session)
         pong = await session.request(requests.ping(), timeout_s)
         ours = self._now()
         at = timestamp(pong.message.get("Timestamp")) or ours
@@ -269,6 +275,7 @@ class AmiLink:
         facts, suspicions = self._translator.snapshot(channels.items, queues.items, at)
         self._clock_ahead_s = (at - ours).total_seconds()
         self._note_version(core.message.get("AsteriskVersion"))
+        started = self._starts.started_since(start_of(status, session.uptime_s, at), gap_from, self._clock_ahead_s)
         if gap_from is not None:
             self._gap_seconds += max(0.0, (ours - gap_from).total_seconds())
         if not self._established:
@@ -277,11 +284,21 @@ class AmiLink:
         for suspicion in suspicions:
             self._suspect(suspicion, log=True)
         await self._tell(LinkEstablished(at, self._version, gap_from))
+        if started is not None:
+            _log.warning("Asterisk was started anew since it was last heard: the calls of before are over", started=started.isoformat())
+            await self._tell(AsteriskStarted(started))
         for fact in facts:
             await self._tell(fact)
         await self._tell(SnapshotComplete(at))
         self._enter(LinkState.UP)
         _log.info("linked to Asterisk's manager", asterisk=self._version, facts=len(facts))
+
+    async def _core_status(self, session: AmiSession) -> AmiMessage | None:
+        """None where the manager's user may not ask (neither ``reporting`` nor ``system`` in its write classes)."""
+        try:
+            return (await session.request(requests.core_status(), self._settings.action_timeout_s)).message
+        except AmiRefused:
+            return None
 
     def _note_version(self, version: str) -> None:
         if version != self._version and (warning := outdated(version)) is not None:

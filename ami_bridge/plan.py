@@ -84,4 +84,5 @@ class AsteriskPlan:
     outbound: OutboundPlan | None = None  # None: nothing leads out
     destinations: tuple[Destination, ...] = ()
     ami_bind: str = "127.0.0.1"  # another address only for a daemon in another container or on a private network
+    name: str = "main"  # its systemname: every Uniqueid begins with it
     ami_permit: tuple[str, ...] = ("127.0.0.1",)  # who may open an AMI session: addresses or networks

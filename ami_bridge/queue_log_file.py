@@ -76,6 +76,20 @@ class LogFollower:
                 return Chunk(self._path, 1, (), None)
             return self._elsewhere(position, here, opened)
 
+    def end(self) -> Position | None:
+        """Behind the last whole line of the file as it is now: who begins there leaves out what was before. None: there is no file.
+
+        Blocks. Raises OSError when the file is there and can't be read.
+        """
+        with _source(self._path) as here:
+            if here is None:
+                return None
+            at = here.size
+            while at and (last := here.read_at(max(0, at - self._chunk_bytes), min(at, self._chunk_bytes)).rfind(b"\n")) < 0:
+                at = max(0, at - self._chunk_bytes)
+            end = max(0, at - self._chunk_bytes) + last + 1 if at else 0
+            return Position(here.inode, end, here.head(end))
+
     def _elsewhere(self, position: Position, here: _Source | None, opened: ExitStack) -> Chunk:
         """The file of this position isn't at the path any more: its rest, else what was written after it."""
         beside = [source for path in self._rotated() if (source := opened.enter_context(_readable(path))) is not None]
@@ -136,6 +150,7 @@ class _Source:
         status = os.fstat(stream.fileno())
         self.inode = f"{status.st_dev:x}:{status.st_ino:x}"
         self.modified_ns = status.st_mtime_ns
+        self.size = status.st_size  # packed, where it is compressed
         self._stream = stream if path.suffix != _COMPRESSED else cast(BinaryIO, gzip.GzipFile(fileobj=stream))
         self.broken = False  # compressed, and what is compressed ends before its end
         self._head = self._stream.read(_HEAD_BYTES)

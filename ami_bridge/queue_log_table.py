@@ -10,7 +10,7 @@ that grows, as contrib/ast-db-manage makes it, is what one goes by; without it, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -45,7 +45,7 @@ class TableChunk:
 class QueueLogTable:
     """``engine`` may be of any database that Asterisk writes into; ``zone``: of Asterisk's local time, UTC with use_gmt.
 
-    After a restart some rows are read a second time: apply their facts idempotently.
+    After a restart, and behind ``end``, some rows of before are read (again): apply their facts idempotently.
     """
 
     def __init__(self, engine: sql.Engine, name: str = "queue_log", zone: tzinfo = UTC) -> None:
@@ -63,7 +63,7 @@ class QueueLogTable:
             again = self._again(key, position)
             found = self._select(table, key, again)
         except SQLAlchemyError as error:
-            raise QueueLogTableError(f"the table {self._name} of queue_log can't be read: {type(error).__name__}") from error
+            raise self._unreadable(error) from error
         rows: list[Row] = []
         unreadable, last = 0, None
         for record in found:
@@ -81,6 +81,20 @@ class QueueLogTable:
         if last is None:
             return TableChunk((), position)
         return TableChunk(tuple(rows), self._position(key, last), unreadable)
+
+    def end(self) -> Position | None:
+        """Behind the last row there is now: who begins there leaves out what was before. Blocks. Raises QueueLogTableError."""
+        try:
+            table = self._reflected()
+            key = table.c.id if "id" in table.c else table.c.time
+            with self._engine.connect() as connection:
+                last = connection.execute(sql.select(sql.func.max(key))).scalar()
+        except SQLAlchemyError as error:
+            raise self._unreadable(error) from error
+        return self._position(key, last) if last is not None else None
+
+    def _unreadable(self, error: SQLAlchemyError) -> QueueLogTableError:
+        return QueueLogTableError(f"the table {self._name} of queue_log can't be read: {type(error).__name__}")
 
     def _reflected(self) -> sql.Table:
         if self._table is None:
@@ -137,7 +151,7 @@ def _moment(told: Any) -> datetime | None:
         return None
 
 
-def _data(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _data(record: sql.RowMapping) -> tuple[str, ...]:
     """Of five columns the last keeps what was too much, its ``|`` included."""
     if "data1" not in record:
         return tuple(str(record.get("data") or "").split("|"))
@@ -148,5 +162,5 @@ def _data(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(fields)
 
 
-def _digest(record: Mapping[str, Any]) -> str:
+def _digest(record: sql.RowMapping) -> str:
     return hashlib.sha256("\0".join(f"{name}={value}" for name, value in sorted(record.items())).encode()).hexdigest()

@@ -148,9 +148,16 @@ def _transferred(row: Row, kind: TransferKind, to: str) -> tuple[AnyFact, ...]:
 
 
 def _abandoned(row: Row) -> tuple[AnyFact, ...]:
-    """With a member's name: he had picked up, and the caller went before the two were joined."""
+    """With a member's name: he had picked up, and the caller went before the two were joined. Since when he rang, it doesn't tell."""
     left = QueueExited(row.at, "", row.call, row.queue, _HUNG_UP)
-    return (left,) if row.agent == NOBODY else (AgentPickedUp(row.at, "", row.call, ""), left)
+    if row.agent == NOBODY:
+        return (left,)
+    return (
+        AgentRang(row.at, "", row.call, row.queue, row.agent, ""),
+        AgentPickedUp(row.at, "", row.call, ""),
+        AgentRingEnded(row.at, "", row.call, "", "CANCEL"),
+        left,
+    )
 
 
 def _exited(status: str) -> Callable[[Row], tuple[AnyFact, ...]]:

@@ -103,6 +103,10 @@ def core_settings() -> Request:
     return Request("CoreSettings")
 
 
+def core_status() -> Request:
+    return Request("CoreStatus")
+
+
 def queue_status() -> Request:
     return Request("QueueStatus", ends_with="QueueStatusComplete")
 

@@ -56,6 +56,7 @@ def asterisk_plan(settings: Settings, installation: AsteriskInstallation | None 
     root = paths.asterisk
     return AsteriskPlan(
         major_version=installation.major_version,
+        name=settings.asterisk.name,
         configuration=root / "etc",
         modules=installation.modules,
         data=root / "data",

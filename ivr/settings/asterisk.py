@@ -11,11 +11,14 @@ from ivr.settings.parts import Port, Section
 
 
 class Asterisk(Section):
-    """``queue_log``: the file, or the SQLAlchemy URL of the realtime table; None = where the configuration that we write has it.
+    """``name``: what this PBX is called in every call's id (Asterisk's ``systemname``), so that two may write into one database.
+
+    ``queue_log``: the file, or the SQLAlchemy URL of the realtime table; None = where the configuration that we write has it.
 
     ``queue_log_time_zone``: of the times in that table; None = the hotline's. A file's are seconds since 1970.
     """
 
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,32}$")] = "main"
     host: str = "127.0.0.1"
     bind_address: str = "127.0.0.1"
     sip_port: Port = 5060

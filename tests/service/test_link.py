@@ -18,6 +18,7 @@ from support.fake_ami import FakeAmi, channel, encode, event, hung_up, joined
 from ami_bridge import requests
 from ami_bridge.facts import (
     AgentStateReported,
+    AsteriskStarted,
     CallEnded,
     CallerQueued,
     CallerWaiting,
@@ -90,6 +91,45 @@ async def test_a_connection_begins_with_its_snapshot() -> None:
     assert status.asterisk_version == "22.10.1"
     assert status.reconnects == 0
     assert status.last_heard is not None
+
+
+async def test_a_restart_of_asterisk_is_told_before_the_snapshot() -> None:
+    recorder = FactRecorder()
+    async with FakeAmi() as ami, running(link_to(ami, recorder)):
+        await recorder.of(SnapshotComplete)
+        ami.drop()
+        await recorder.of(SnapshotComplete, 2)  # it was the network
+        ami.started, ami.uptime = "2026-11-22 05:21:30", "10"
+        ami.drop()
+        await recorder.of(SnapshotComplete, 3)
+    assert recorder.kinds[:8] == [
+        *("LinkEstablished", "SnapshotComplete", "LinkLost"),
+        *("LinkEstablished", "SnapshotComplete", "LinkLost"),
+        *("LinkEstablished", "AsteriskStarted"),
+    ]
+    assert recorder.facts[7] == AsteriskStarted(datetime(2026, 11, 21, 21, 21, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("heard_until", "started"), [(datetime(2026, 11, 21, 12, tzinfo=UTC), 1), (datetime(2099, 1, 1, tzinfo=UTC), 0), (None, 0)]
+)
+async def test_a_restart_while_no_daemon_ran(heard_until: datetime | None, started: int) -> None:
+    recorder = FactRecorder()
+    async with FakeAmi() as ami:
+        link = AmiLink(AmiAddress("127.0.0.1", ami.port, "ivrd", "s3cret"), on_fact=recorder, settings=FAST, heard_until=heard_until)
+        async with running(link):
+            await recorder.of(SnapshotComplete)
+    assert recorder.kinds.count("AsteriskStarted") == started
+
+
+async def test_a_user_who_may_not_ask_for_the_status_is_linked_all_the_same() -> None:
+    recorder = FactRecorder()
+    async with FakeAmi(refuses={"CoreStatus": "Permission denied"}) as ami, running(link_to(ami, recorder)):
+        await recorder.of(SnapshotComplete)
+        ami.uptime = "10"
+        ami.drop()
+        await recorder.of(SnapshotComplete, 2)
+    assert recorder.kinds.count("AsteriskStarted") == 1
 
 
 async def test_events_that_come_during_the_snapshot_follow_it() -> None:

@@ -69,6 +69,8 @@ class FakeAmi:
     before_answer: Callable[[str], bytes] = lambda _action: b""  # sent ahead of the answer to this action
     greeting: bytes = b"Asterisk Call Manager/11.0.0\r\n"
     fully_booted: bool = True  # whether a login is followed by FullyBooted
+    uptime: str = "3600"  # what FullyBooted tells, in s
+    started: str = "2026-11-22 04:21:40"  # CoreStatus' start, in a local time 8 h ahead of UTC: an hour before Ping's Timestamp
     port: int = 0
     actions: list[dict[str, str]] = field(default_factory=list)
     connections: int = 0
@@ -137,12 +139,15 @@ class FakeAmi:
             key = hashlib.md5(b"123456789" + self.secret.encode(), usedforsecurity=False).hexdigest()
             if (headers["Username"], headers["Key"]) != (self.user, key):
                 return encode([("Response", "Error"), action_id, ("Message", "Authentication failed")])
-            booted = encode([("Event", "FullyBooted"), ("Privilege", "system,all"), ("Status", "Fully Booted")])
+            booted = encode([("Event", "FullyBooted"), ("Privilege", "system,all"), ("Status", "Fully Booted"), ("Uptime", self.uptime)])
             return encode([*success, ("Message", "Authentication accepted")]) + (booted if self.fully_booted else b"")
         if action == "Ping":
             return encode([*success, ("Ping", "Pong"), ("Timestamp", "1795296100.500000")])
         if action == "CoreSettings":
             return encode([*success, ("AMIversion", "11.0.0"), ("AsteriskVersion", self.version)])
+        if action == "CoreStatus":
+            date, _, time = self.started.partition(" ")
+            return encode([*success, ("CoreStartupDate", date), ("CoreStartupTime", time), ("CoreCurrentCalls", "0")])
         if action == "CoreShowChannels":
             return self._list(action_id, "CoreShowChannels", [("CoreShowChannel", item) for item in self.channels])
         if action == "QueueStatus":

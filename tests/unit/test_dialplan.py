@@ -45,7 +45,7 @@ def test_every_goto_has_its_label_and_every_label_its_goto() -> None:
 def test_only_applications_whose_modules_are_loaded() -> None:
     assert set(applications(extensions_conf(PLAN))) <= {
         *("Set", "GotoIf", "Goto", "Hangup", "Answer", "NoOp"),  # Asterisk's core
-        *("AGI", "Queue", "Playback", "UserEvent", "Log", "Dial", "Read", "Return"),
+        *("AGI", "Queue", "Playback", "UserEvent", "Log", "Dial", "Read", "Return", "QueueLog"),
     }
 
 

@@ -97,7 +97,15 @@ def exited(status: str) -> QueueExited:
             )
         ),
         (f"{CALL}|hr|NONE|ABANDON|1|1|8", [exited("HANGUP")]),
-        (f"{CALL}|hr|Agent One|ABANDON|1|1|8", [AgentPickedUp(AT, "", CALL, ""), exited("HANGUP")]),
+        (
+            f"{CALL}|hr|Agent One|ABANDON|1|1|8",
+            [
+                AgentRang(AT, "", CALL, "hr", "Agent One", ""),
+                AgentPickedUp(AT, "", CALL, ""),
+                AgentRingEnded(AT, "", CALL, "", "CANCEL"),
+                exited("HANGUP"),
+            ],
+        ),
         (f"{CALL}|hr|NONE|EXITWITHTIMEOUT|1|1|4", [exited("TIMEOUT")]),
         (f"{CALL}|hr|NONE|EXITEMPTY|1|1|4", [exited("LEAVEEMPTY")]),
         (f"{CALL}|hr|NONE|EXITWITHKEY|9|1|1|2", [exited("")]),

@@ -70,6 +70,30 @@ def test_what_was_appended_is_read_and_half_a_line_waits(log: Path, reader: Read
     assert reader.notices == []
 
 
+@pytest.mark.parametrize("chunk_bytes", [7, 40, 1000])
+def test_one_may_begin_at_the_end(log: Path, chunk_bytes: int) -> None:
+    follower = LogFollower(log, chunk_bytes)
+    reader = Reader(log)
+    reader.position = follower.end()
+    assert reader.read() == b""
+    append(log, rows(4)[:-30])
+    assert follower.end() == reader.position
+    append(log, rows(4)[-30:])
+    assert reader.read() == rows(4)
+    assert reader.notices == []
+
+
+def test_the_end_of_no_file_and_of_an_empty_one(tmp_path: Path) -> None:
+    log = tmp_path / LOG
+    assert LogFollower(log).end() is None
+    log.write_bytes(b"1795")
+    position = LogFollower(log).end()
+    assert position is not None
+    assert position.offset == 0
+    log.write_bytes(rows(1))
+    assert LogFollower(log).read(position).lines == (rows(1),)
+
+
 def test_a_chunk_is_bounded_and_says_where_its_lines_stand(log: Path) -> None:
     follower = LogFollower(log, chunk_bytes=80)
     first = follower.read(None)

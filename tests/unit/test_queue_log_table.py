@@ -91,6 +91,16 @@ def test_a_new_start_goes_on_near_where_it_was(written: Written) -> None:
     assert len(calls) <= 102
 
 
+def test_one_may_begin_at_the_end(written: Written) -> None:
+    assert QueueLogTable(written.engine).end() is None
+    written.write_all([(number, str(number), "SYSCOMPAT") for number in range(300)])
+    position = QueueLogTable(written.engine).end()
+    written.write(301, "new", "SYSCOMPAT")
+    calls = [row.call for row in QueueLogTable(written.engine).read(position).rows]
+    assert calls[-1] == "new"
+    assert len(calls) <= 102
+
+
 def test_a_time_that_is_none_is_counted(tmp_path: Path) -> None:
     written = Written(tmp_path, ids=True, text=True, five=True)
     written.write(0, "1.1", "SYSCOMPAT")
