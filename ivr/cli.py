@@ -19,6 +19,7 @@ from ivr import (
     cli_flow,
     cli_forecast,
     cli_hours,
+    cli_ledger,
     cli_prompts,
     cli_replay,
     cli_report,
@@ -42,6 +43,7 @@ app.add_typer(cli_callbacks.app, name="callbacks")
 app.add_typer(cli_prompts.app, name="prompts")
 app.add_typer(cli_flow.app, name="flow")
 app.add_typer(cli_hours.app, name="hours")
+app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_agents.app, name="agents")
 app.add_typer(cli_reports.app, name="reports")
 app.add_typer(cli_asterisk.app, name="asterisk")

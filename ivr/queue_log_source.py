@@ -26,16 +26,21 @@ CHUNK_BYTES = 256 * 1024  # some 4000 rows, 50 ms of a thread
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What was read at once. ``more``: there may be more at once; ``position`` None: there is no log.
+    """What was read at once: so many ``lines``. ``position`` None: there is no log.
 
     ``holes``: sentences on rows that may be missing before these; ``warnings``: on rows that are odd.
     """
 
     facts: tuple[AnyFact, ...]
     position: Position | None
-    more: bool
+    lines: int
     holes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def more(self) -> bool:
+        """There may be more at once."""
+        return self.lines > 0
 
 
 class LogUnreadableError(Exception):
@@ -73,10 +78,10 @@ class Home:
 class FileSource:
     """queue_log as a file, through its rotations."""
 
-    def __init__(self, path: Path, home: Home, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, path: Path, home: Home, chunk_bytes: int = CHUNK_BYTES, reader: QueueLogReader | None = None) -> None:
         self.name = str(path)
         self._follower = LogFollower(path, chunk_bytes)
-        self._reader = QueueLogReader(path.name)
+        self._reader = reader or QueueLogReader(path.name)
         self._home = home
 
     def read(self, position: Position | None) -> Rows:
@@ -87,7 +92,7 @@ class FileSource:
         self._reader.go_to(str(chunk.file), chunk.first_line)
         facts = [self._home.with_number(fact) for line in chunk.lines for fact in self._reader.line(line)]
         warnings, self._reader.warnings = tuple(self._reader.warnings), []
-        return Rows(tuple(facts), chunk.position, bool(chunk.lines), chunk.notices, warnings)
+        return Rows(tuple(facts), chunk.position, len(chunk.lines), chunk.notices, warnings)
 
     def end(self) -> Position | None:
         position: Position | None = None
@@ -119,7 +124,7 @@ class TableSource:
         warnings, self._reader.warnings = tuple(self._reader.warnings), []
         if chunk.unreadable:
             warnings += (f"{chunk.unreadable} rows of {self.name} bear no time that can be read, and are left out",)
-        return Rows(tuple(facts), chunk.position, bool(chunk.rows), (), warnings)
+        return Rows(tuple(facts), chunk.position, len(chunk.rows), (), warnings)
 
     def end(self) -> Position | None:
         position: Position | None = None

@@ -98,7 +98,16 @@ class Tracker:
 
     @property
     def live(self) -> int:
-        return sum(1 for contact in self._book.contacts.values() if contact.ended_at is None)
+        return len(self.running)
+
+    @property
+    def running(self) -> Sequence[Contact]:
+        """The contacts without an end."""
+        return [contact for contact in self._book.contacts.values() if contact.ended_at is None]
+
+    def entries(self, contact_id: str) -> Sequence[Entry]:
+        """What was told of a contact that is in memory."""
+        return self._book.entries(contact_id)
 
     def get(self, contact_id: str) -> Contact | None:
         return self._book.contacts.get(contact_id)
