@@ -9,24 +9,40 @@ from zoneinfo import ZoneInfo
 
 
 class Grain(StrEnum):
+    """HOUR_OF_WEEK lays all weeks of a period over each other: it has 168 places and no intervals."""
+
+    MINUTE = "1m"
     QUARTER = "15m"
     HALF = "30m"
     HOUR = "1h"
     DAY = "1d"
     WEEK = "1w"
     MONTH = "1mo"
+    HOUR_OF_WEEK = "hour-of-week"
 
 
-_MINUTES = {Grain.QUARTER: 15, Grain.HALF: 30, Grain.HOUR: 60}
+HOURS_A_WEEK = 168
+_MINUTES = {Grain.MINUTE: 1, Grain.QUARTER: 15, Grain.HALF: 30, Grain.HOUR: 60}
 
 
 def intervals(start: datetime, end: datetime, grain: Grain, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Aware UTC pairs [from, to) that cover [start, end); they begin on the grain's own marks in ``zone`` (weeks on Monday)."""
+    """Aware UTC pairs [from, to) that cover [start, end); they begin on the grain's own marks in ``zone`` (weeks on Monday).
+
+    Raises ValueError for HOUR_OF_WEEK.
+    """
+    if grain is Grain.HOUR_OF_WEEK:
+        raise ValueError("hours of the week don't follow each other")
     at = floor(start, grain, zone)
     while at < end:
         following = _next(at, grain, zone)
         yield at, following
         at = following
+
+
+def hour_of_week(moment: datetime, zone: ZoneInfo) -> int:
+    """0 for Monday's first hour to 167 for Sunday's last, by the clock on the wall; an hour that clocks show twice is one."""
+    local = moment.astimezone(zone)
+    return local.weekday() * 24 + local.hour
 
 
 def floor(moment: datetime, grain: Grain, zone: ZoneInfo) -> datetime:

@@ -16,6 +16,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from ivr.domain.tally import Tally
+from ivr.domain.visit_record import VisitRecord
 from ivr.store import visit_rows
 from ivr.store.contacts import LONGEST_CALL
 from ivr.store.schema import FigureCellRow, StaleMinuteRow
@@ -67,6 +68,15 @@ def read(
     for begin, finish in rest:
         visit_rows.count(session, begin, finish, view, agents, tally)
     return found
+
+
+def waiting_at(session: Session, moment: datetime) -> list[VisitRecord]:
+    """Visits that had begun before it and were left at it or later: what is carried into an interval that begins then."""
+    earliest = moment - LONGEST_CALL
+    filled = max(earliest, min(moment, complete_from(session)))
+    old = (record for record in visit_rows.in_contacts_between(session, earliest, filled) if earliest <= record.joined_at < filled)
+    found = (*old, *visit_rows.joined_between(session, filled, moment))
+    return [record for record in found if record.exited_at is None or record.exited_at >= moment]
 
 
 def stale_minutes(session: Session, start: datetime, end: datetime) -> set[datetime]:

@@ -88,12 +88,6 @@ def touching(session: Session, start: datetime, end: datetime, *narrowed: Column
     return records(session, or_(*(and_(moment >= start, moment < end) for moment in moments)), *narrowed)
 
 
-def waiting_at(session: Session, moment: datetime) -> Iterator[VisitRecord]:
-    """Visits that had entered before it and left at it or later: the carry-over of an interval that begins then."""
-    left_later = or_(VISITS.c.left_at >= moment, VISITS.c.outcome.is_(None))
-    return records(session, VISITS.c.joined_at >= moment - LONGEST_CALL, VISITS.c.joined_at < moment, left_later)
-
-
 def records(session: Session, *which: ColumnElement[bool]) -> Iterator[VisitRecord]:
     """These visits, in the order they entered."""
     query = select(*_COLUMNS).where(*which).order_by(VISITS.c.joined_at)
@@ -103,9 +97,6 @@ def records(session: Session, *which: ColumnElement[bool]) -> Iterator[VisitReco
             contact, number, pbx, queue, line, agent, joined, left, talk_ended,
             _OUTCOMES.get(outcome), wait, ring, talk, held, ended_by, _QUALITIES.get(quality, Quality.UNCERTAIN),
         )  # fmt: skip
-
-
-_CONTACT_OUTCOMES = frozenset(outcome.value for outcome in ContactOutcome)
 
 
 def in_contacts_between(session: Session, start: datetime, end: datetime) -> Iterator[VisitRecord]:
@@ -122,8 +113,8 @@ def _count_calls(session: Session, start: datetime, end: datetime, tally: Tallie
     c = ContactRow
     query = select(c.started_at, c.line, c.outcome, c.nodes).where(c.started_at >= start, c.started_at < end, c.outcome.is_not(None))
     for row in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        if row.outcome in _CONTACT_OUTCOMES:
-            tally(Key("", row.line or ""), row.started_at).add_contact(ContactOutcome(row.outcome), row.nodes)
+        if outcome := _CONTACT_OUTCOMES.get(row.outcome or ""):
+            tally(Key("", row.line or ""), row.started_at).add_contact(outcome, row.nodes)
 
 
 def _key(record: VisitRecord, agents: bool) -> Key | None:

@@ -16,8 +16,8 @@ from ivr.domain.tally import Tally
 from ivr.domain.visit_record import VisitRecord, record_of
 from ivr.rollup import bite
 from ivr.store import visits
-from ivr.store.contacts import _row as contact_row
 from ivr.store.contacts import CONTACTS
+from ivr.store.contacts import _row as contact_row
 from ivr.store.figure_cells import MINUTE, QUARTER, View, read, stale_count
 from ivr.store.inserting import insert_or_replace
 from ivr.store.schema import Base

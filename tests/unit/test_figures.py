@@ -94,7 +94,7 @@ def test_the_half_is_the_median() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"])
-@pytest.mark.parametrize("grain", list(Grain))
+@pytest.mark.parametrize("grain", [grain for grain in Grain if grain is not Grain.HOUR_OF_WEEK])
 def test_intervals_follow_each_other_without_gap_or_overlap(zone: str, grain: Grain) -> None:
     start, end = datetime(2026, 3, 1, 5, 7, tzinfo=UTC), datetime(2026, 4, 15, tzinfo=UTC)
     found = list(intervals(start, end, grain, ZoneInfo(zone)))
