@@ -96,6 +96,10 @@ class AmiLink:
         self._ended = asyncio.Event()
         self._ended.set()
 
+    def heard_before(self, until: datetime | None) -> None:
+        """As ``heard_until``, for who learns it only before ``run``."""
+        self._starts = StartWatch(until)
+
     @property
     def connected(self) -> bool:
         """Logged in, and the snapshot has been told."""

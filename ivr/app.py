@@ -72,11 +72,10 @@ class Daemon:
         self._promises = Promises(self._sealer, allow_list(settings), Terms.of(settings, self._plan.fallback_queue))
         self._poster = Poster()
         self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
-        self._pbx: str = getattr(settings.asterisk, "name", "main")
         self._tracker = Tracker(
             self._database,
             self._sealer,
-            pbx=self._pbx,
+            pbx=settings.asterisk.name,
             consequences=(
                 self._promises.when_a_contact_ends,
                 abandoned_call_alert(settings.alerts),
@@ -85,7 +84,7 @@ class Daemon:
             after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
         )
-        self._log_following = LogFollowing(source_of(settings), self._tracker, self._database, pbx=self._pbx)
+        self._log_following = LogFollowing(source_of(settings), self._tracker, self._database, pbx=settings.asterisk.name)
         self._ledger_pruning = LedgerPruning(self._database, settings.ledger.keep_days)
         self._intake = Intake(
             self._database,
@@ -225,6 +224,7 @@ class Daemon:
             if await asyncio.to_thread(self._database.upgrade):
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
+            self._link.heard_before(self._tracker.unheard_since)
             await self._log_following.open()
             await self._supervision.seed()
             await self._furnishing.open()

@@ -18,7 +18,7 @@ from ivr import log, sole_daemon
 from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, print_json, read_store, settings_from
 from ivr.domain.ledger import Entry, Source, encoded
 from ivr.domain.numbers import masked, masked_name
-from ivr.settings import DATA_KEY, Settings, SettingsError
+from ivr.settings import DATA_KEY, SettingsError
 from ivr.sole_daemon import AnotherDaemonError
 from ivr.store import contacts, ledger
 from ivr.store.database import Database, StoreError
@@ -28,7 +28,7 @@ app = typer.Typer(help="The ledger: every fact of a call, and who told it.", no_
 
 # A telephone number that stands alone; ids of Asterisk have a point.
 _NUMBER = re.compile(r"(?<![\w.:/-])\+?\d{7,15}(?![\w.:/-])")
-_IDS = frozenset({"contact", "call", "agent_call", "sip_call_id", "flow_version", "complaint", "number", "callback"})
+_IDS = frozenset({"contact", "call", "agent_call", "sip_call_id", "flow_version", "complaint", "number", "callback", "dialled"})
 
 
 @app.command("import", epilog="Example: ivrd ledger import /var/log/asterisk/queue_log*")
@@ -55,7 +55,7 @@ def import_(
         fail(f"{settings.paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE")
     with held:
         database, sealer = Database(settings.store_url), Sealer(settings.paths.secret(DATA_KEY))
-        work = LogImport(database, sealer, home_of(settings), pbx=_pbx(settings), followed=str(Path(followed).resolve()))
+        work = LogImport(database, sealer, home_of(settings), pbx=settings.asterisk.name, followed=str(Path(followed).resolve()))
         try:
             database.upgrade()
             found = asyncio.run(work.run(files))
@@ -107,21 +107,21 @@ def show(
     for source, facts in by_source.items():
         for number, fact in enumerate(facts):
             details = {name: value for name, value in fact.items() if name not in ("at", "fact", "contact")}
-            table.add_row(source if number == 0 else "", fact["at"][11:26], fact["fact"], _one_line(details))
+            table.add_row(source if number == 0 else "", fact["at"][11:23], fact["fact"], _one_line(details))
         if facts:
             table.add_section()
     plain_console(soft_wrap=True).print(table)
 
 
-def _pbx(settings: Settings) -> str:
-    return getattr(settings.asterisk, "name", "main")
-
-
 def _shown(entry: Entry, zone: ZoneInfo) -> dict[str, Any]:
-    values = {name: _masked(name, value) for name, value in encoded(entry.fact).items() if name != "at"}
+    fact = entry.fact
+    values: dict[str, Any] = {}
+    for name, value in encoded(fact).items():
+        told = getattr(fact, name)
+        values[name] = _local(told, zone) if isinstance(told, datetime) else _masked(name, value)
     if isinstance(values.get("position"), dict):  # where the walk goes on: its nodes, not what the caller typed
         values["position"] = " ".join(frame[-1] for frame in values["position"].get("frames", ()))
-    return {"at": _local(entry.fact.at, zone), "fact": entry.kind, **values}
+    return {"at": values.pop("at"), "fact": entry.kind, **values}
 
 
 def _masked(name: str, value: Any) -> Any:
@@ -137,4 +137,4 @@ def _one_line(details: dict[str, Any]) -> str:
 
 
 def _local(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).isoformat()
+    return at.astimezone(zone).isoformat(timespec="milliseconds")

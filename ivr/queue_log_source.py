@@ -95,13 +95,10 @@ class FileSource:
         return Rows(tuple(facts), chunk.position, len(chunk.lines), chunk.notices, warnings)
 
     def end(self) -> Position | None:
-        position: Position | None = None
         try:
-            while (chunk := self._follower.read(position)).lines:
-                position = chunk.position
+            return self._follower.end()
         except OSError as error:
             raise LogUnreadableError(f"{self.name}: {error.strerror or error}") from error
-        return chunk.position
 
 
 class TableSource:
@@ -127,13 +124,10 @@ class TableSource:
         return Rows(tuple(facts), chunk.position, len(chunk.rows), (), warnings)
 
     def end(self) -> Position | None:
-        position: Position | None = None
         try:
-            while (chunk := self._table.read(position)).rows:
-                position = chunk.position
+            return self._table.end()
         except QueueLogTableError as error:
             raise LogUnreadableError(str(error)) from error
-        return chunk.position
 
 
 def configured_log(settings: Settings) -> str:

@@ -97,6 +97,11 @@ class Tracker:
         self.store_failing: str | None = None
 
     @property
+    def unheard_since(self) -> datetime | None:
+        """Since when nobody has heard this PBX, until the link is up first; None: nobody ever had."""
+        return self._unheard_since
+
+    @property
     def live(self) -> int:
         return len(self.running)
 
