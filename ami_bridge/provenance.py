@@ -6,7 +6,8 @@ Asterisk writes a newline inside CALLERID(num), a connected number or a dialled 
 carries one there as %0D%0A (measured on 22.10.1, ``injected_callerid.ami`` and tests/contract). So a caller can add
 headers, or end a message and begin another. What protects us:
 
-* A broadcast event begins ``Event, Privilege, Timestamp``. A message without Privilege in second place is a forgery
+* A broadcast event begins ``Event, Privilege, Timestamp``, with ``debug=on`` in manager.conf four headers more, and ``SystemName`` where
+  asterisk.conf has one. A message without Privilege in second place is a forgery
   or the rest of an event that was cut.
 * The fourteen headers of a channel stand together in a fixed order. An added header breaks the order, a cut one ends it.
 * An event's own headers (Queue, MemberName, Cause …) come after its channels, behind everything a caller can write.
@@ -42,6 +43,8 @@ _CHANNEL = (
     "Uniqueid",
     "Linkedid",
 )
+# What manager.c may write behind the Timestamp, in this order: its debugging, and the name of the system.
+_PREAMBLE = ("SequenceNumber", "File", "Line", "Func", "SystemName")
 _BEHIND_A_CHANNEL = frozenset({"Tenantid", "ChanVariable"})
 _IDENTITY = _CHANNEL[-3:]
 _PLACE = _CHANNEL[-5:-3]
@@ -113,7 +116,7 @@ def read_event(message: AmiMessage, *, repairable: bool) -> Reading:
     keys = message.keys
     if keys[1:2] != ("Privilege",):
         raise Refused("it doesn't begin as Asterisk's events do")
-    return _read(message, 3 if _timed(message) else 2, repairable)
+    return _read(message, _head(message), repairable)
 
 
 def read_transfer(message: AmiMessage, prefixes: Sequence[str]) -> Reading:
@@ -124,7 +127,7 @@ def read_transfer(message: AmiMessage, prefixes: Sequence[str]) -> Reading:
         raise Refused(fault)
     parties: dict[str, Channel] = {}
     own: dict[str, str] = {}
-    at = 3 if _timed(message) else 2
+    at = _head(message)
     while at < len(message.keys):
         for prefix in prefixes:
             channel, behind = _channel(message, at, prefix)
@@ -154,6 +157,14 @@ def _read(message: AmiMessage, head: int, repairable: bool) -> Reading:
     destination, after = _channel(message, after, "Dest")
     own = dict(zip(message.keys[after:], message.values[after:], strict=True))
     return Reading(channel, destination, own, _timed(message), message.get("Privilege"))
+
+
+def _head(message: AmiMessage) -> int:
+    """The place behind all that Asterisk itself writes first."""
+    at = 3 if _timed(message) else 2
+    for name in _PREAMBLE:
+        at += message.keys[at : at + 1] == (name,)
+    return at
 
 
 def _timed(message: AmiMessage) -> bool:

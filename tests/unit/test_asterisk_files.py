@@ -167,6 +167,9 @@ def test_asterisk_itself() -> None:
     text = texts(replace(PLAN, run_user="asterisk"))["asterisk.conf"]
     options = dict(settings(text, "options"))
     assert (options["live_dangerously"], options["transmit_silence"], options["runuser"]) == ("no", "yes", "asterisk")
+    assert (options["systemname"], dict(settings(texts(PLAN)["asterisk.conf"], "options"))["systemname"]) == ("main", "main")
+    with pytest.raises(ConfigurationError, match="name"):
+        texts(replace(PLAN, name="a b"))
     assert dict(settings(text, "directories"))["astdatadir"] == "/srv/ivrd/data"
     assert ("icesupport", "no") in settings(texts(PLAN)["rtp.conf"], "general")
 

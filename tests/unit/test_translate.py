@@ -292,6 +292,24 @@ def test_a_channels_variables_and_tenant_are_no_forgery() -> None:
     assert facts_and_suspicions(data) == [CallTransferred(AT, "1.1", "1.1", TransferKind.BLIND, "2.1", "201")]
 
 
+@pytest.mark.parametrize(
+    "preamble",
+    [
+        [("SystemName", "main")],
+        [("SequenceNumber", "1"), ("File", "manager.c"), ("Line", "7"), ("Func", "f"), ("SystemName", "main")],
+        [("SequenceNumber", "1"), ("File", "manager.c"), ("Line", "7"), ("Func", "f")],
+    ],
+)
+def test_what_asterisk_may_write_before_the_channels(preamble: list[tuple[str, str]]) -> None:
+    assert facts_and_suspicions(event("Hangup", *preamble, *channel("main-1.1"), ("Cause", "16"))) == [
+        CallEnded(AT, "main-1.1", "main-1.1", 16)
+    ]
+    data = event("BlindTransfer", *preamble, ("Result", "Success"), *parties(Transferer="2.1", Transferee="1.1"), ("Extension", "201"))
+    assert facts_and_suspicions(data) == [CallTransferred(AT, "1.1", "1.1", TransferKind.BLIND, "2.1", "201")]
+    stop = [("Event", "Shutdown"), ("Privilege", "system,all"), ("Timestamp", "1795296079.187158"), *preamble]
+    assert facts_and_suspicions(encode([*stop, ("Shutdown", "Cleanly"), ("Restart", "False")])) == [AsteriskStopped(AT)]
+
+
 def test_on_hold_and_back() -> None:
     data = event("Hold", *channel("2.1", Linkedid="1.1"), ("MusicClass", "default")) + event("Unhold", *channel("2.1", Linkedid="1.1"))
     assert facts_and_suspicions(data) == [CallHeld(AT, "1.1", "2.1"), CallResumed(AT, "1.1", "2.1")]
