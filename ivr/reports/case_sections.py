@@ -22,23 +22,37 @@ def complaints(t: Teller) -> Section:
     names = [name for name in [*t.hotline.lines, *sorted({life.line or "" for life in lives} - {*t.hotline.lines})] if _of(lives, name)]
     if not names:
         return Section("complaints", t.word("complaints"), sentences=(t.word("complaints.none"),))
-    columns = (
-        Column("line", t.word("line"), Kind.TEXT),
-        Column("department", t.word("department"), Kind.TEXT),
-        *(Column(key, t.word(f"complaint.{key}")) for key in ("filed", "incomplete", "unfounded", "ordinary", "serious", "unverified")),
+    whose = (Column("line", t.word("line"), Kind.TEXT), Column("department", t.word("department"), Kind.TEXT))
+    found_columns = tuple(
+        Column(key, t.word(f"complaint.{key}")) for key in ("filed", "incomplete", "unfounded", "ordinary", "serious", "unverified")
+    )
+    handled_columns = (
         *(Column(key, t.word(f"complaint.{key}")) for key in ("verified", "solved", "answered", "closed", "due")),
         Column("in_time", t.word("complaint.in_time"), Kind.SHARE),
         Column("overdue", t.word("complaint.overdue")),
         Column("open", t.word("complaint.open")),
         Column("hours", t.word("complaint.hours"), Kind.NUMBER),
     )
-    rows = tuple((t.line(name), t.hotline.departments.get(name, ""), *_counts(t, _of(lives, name))) for name in names)
-    table = Table(t.word("complaints.by_line"), columns, rows, (t.word("total"), "", *_counts(t, lives)), t.word("complaints.note"))
+    rows = [((t.line(name), t.hotline.departments.get(name, "")), _counts(t, _of(lives, name))) for name in names]
+    total, cut = _counts(t, lives), len(found_columns)
+    table = Table(
+        t.word("complaints.by_line"),
+        whose + found_columns,
+        tuple(head + cells[:cut] for head, cells in rows),
+        (t.word("total"), "", *total[:cut]),
+    )
+    handled = Table(
+        t.word("complaints.handling"),
+        whose + handled_columns,
+        tuple(head + cells[cut:] for head, cells in rows),
+        (t.word("total"), "", *total[cut:]),
+        t.word("complaints.note"),
+    )
     filed = [life for life in lives if t.contents.start <= life.filed_at < t.contents.end]
-    tables = (table, _register(t, filed)) if filed else (table,)
+    tables = (table, handled, _register(t, filed)) if filed else (table, handled)
     findings = ("unfounded", "ordinary", "serious", "unverified")
-    found = Counter(life.finding or "unverified" for life in filed)
-    series = Series(t.word("complaint.filed"), tuple(found[key] for key in findings))
+    counted = Counter(life.finding or "unverified" for life in filed)
+    series = Series(t.word("complaint.filed"), tuple(counted[key] for key in findings))
     chart = Chart(t.word("complaint.finding"), "bars", tuple(t.word(f"complaint.{key}") for key in findings), (series,))
     return Section("complaints", t.word("complaints"), tables, (chart,))
 

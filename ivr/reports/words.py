@@ -164,6 +164,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # complaints
     "complaints": ("投诉统计", "Complaints"),
     "complaints.by_line": ("按业务线", "By line"),
+    "complaints.handling": ("处理进度", "Handling"),
     "complaints.list": ("本期登记的投诉", "Complaints filed in this period"),
     "complaints.none": ("本期没有投诉登记、处理或到期。", "No complaint was filed, handled or due in this period."),
     "complaints.note": (
