@@ -62,7 +62,8 @@ class DayPlan:
     """``whole_seconds``: everything happens on the second, so that queue_log's whole seconds lose nothing and figures must be equal.
 
     ``staffing``: agents for each caller who would be talking on average; below 1 most wait in vain. ``system`` is Asterisk's
-    systemname, which its Uniqueids begin with. ``events``: the AMI events to write, None for all that this exchange knows.
+    systemname, which its Uniqueids begin with. ``log_refusals``: our dialplan writes a row of queue_log for whom a queue refused, which
+    Asterisk itself doesn't. ``events``: the AMI events to write, None for all that this exchange knows.
     """
 
     calls: int = 1000
@@ -76,5 +77,6 @@ class DayPlan:
     talk_s: float = 110.0
     whole_seconds: bool = False
     session: bool = True
+    log_refusals: bool = True
     system: str = ""
     events: frozenset[str] | None = None
