@@ -20,18 +20,16 @@ from ivr import sole_daemon
 from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
+from ivr.bookkeeping import Bookkeeping
 from ivr.calling_back import CallingBack
 from ivr.disk import disk_trouble
 from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
 from ivr.intake import Intake
-from ivr.ledger_pruning import LedgerPruning
-from ivr.log_following import LogFollowing
 from ivr.outbox import Outbox
 from ivr.outgoing import flow_webhooks_from, outbox_from
 from ivr.posting import Poster
 from ivr.promises import Promises, Terms, allow_list
-from ivr.queue_log_source import source_of
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.sole_daemon import AnotherDaemonError
@@ -83,9 +81,9 @@ class Daemon:
             ),
             after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
+            on_entry=lambda entry: self._books.agents.on_entry(entry),
         )
-        self._log_following = LogFollowing(source_of(settings), self._tracker, self._database, pbx=settings.asterisk.name)
-        self._ledger_pruning = LedgerPruning(self._database, settings.ledger.keep_days)
+        self._books = Bookkeeping(settings, self._database, self._sealer, self._tracker, wake_outbox=self._outbox.wake)
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -104,7 +102,7 @@ class Daemon:
             self._sealer,
             self._link,
             self._furnishing.hours.calling_calendars,
-            queue_log=self._plan.state / "log" / "queue_log",
+            queue_log=log_file_of(settings),
         )
         self._spool = SpoolImporter(
             settings.paths.spool,
@@ -126,6 +124,7 @@ class Daemon:
             self._calling_back.nudge,
             hours=self._furnishing.hours,
             flow_troubles=lambda: self._furnishing.flows.troubles,
+            agents=self._books.agents,
             promises_kept=self._furnishing.outlooks.kept_ratios,
         )
         self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness, self._supervision.console)
@@ -195,8 +194,7 @@ class Daemon:
             tasks.append(_named("loop-watchdog", LoopWatchdog().run()))
             tasks.append(_named("ami-link", self._link.run()))
             tasks.append(_named("tracker", self._tracker.run()))
-            tasks.append(_named("queue-log", self._log_following.run()))
-            tasks.append(_named("ledger-pruning", self._ledger_pruning.run()))
+            tasks += [_named(name, work) for name, work in self._books.tasks().items()]
             tasks.append(_named("outbox", self._outbox.run()))
             tasks.append(_named("spool-import", self._spool.run()))
             tasks.append(_named("callbacks", self._calling_back.run()))
@@ -225,7 +223,7 @@ class Daemon:
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
             self._link.heard_before(self._tracker.unheard_since)
-            await self._log_following.open()
+            await self._books.open()
             await self._supervision.seed()
             await self._furnishing.open()
         except UnfitFlowsError as error:
@@ -291,10 +289,8 @@ class Daemon:
             degraded.append(str(error))
         if sentence := disk_trouble(self._settings.paths.root):
             degraded.append(sentence)
-        if trouble := self._log_following.status.trouble:
-            degraded.append(f"queue_log can't be read: {trouble}; what happens while the link to Asterisk is down stays uncertain")
         degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
-        degraded += self._furnishing.troubles
+        degraded += [*self._books.troubles, *self._furnishing.troubles]
         problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
         if problems:
             degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
@@ -316,6 +312,7 @@ class Daemon:
         self._tracker.apply(fact)
         self._supervision.on_fact(fact)
         self._furnishing.on_fact(fact)
+        self._books.on_fact(fact)
         self._calling_back.on_fact(fact)
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
@@ -335,6 +332,7 @@ class Daemon:
             await self._tracker.flush()
         except StoreError as error:
             log.error("the last service records could not be written", reason=str(error))
+        await self._books.flush()
         await asyncio.to_thread(self._database.close)
         self._lock.close()
         log.info("stopped")

@@ -15,7 +15,7 @@ from ivr import recording_links
 from ivr.alerts.loss_watch import LossWatch
 from ivr.board import Board
 from ivr.cases import Cases
-from ivr.console.ports import ConsolePorts, ConsoleSettings, HoursService
+from ivr.console.ports import AgentsService, ConsolePorts, ConsoleSettings, HoursService
 from ivr.console.server import Console
 from ivr.console_desk import ConsoleCallbacks
 from ivr.domain.contacts import Contact
@@ -47,6 +47,7 @@ class Supervision:
         hours: HoursService | None = None,
         flow_troubles: Callable[[], Sequence[FlowTrouble]] = tuple,
         promises_kept: Callable[[], Mapping[str, float]] = dict,
+        agents: AgentsService | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -64,6 +65,7 @@ class Supervision:
             check_link=self._check_link,
             hours=hours,
             flow_troubles=flow_troubles,
+            agents=agents,
         )
         self.console = Console(_console_settings(settings), database, sealer, self._board, metrics=self._metrics, ports=ports, clock=clock)
         self.loss_watch = LossWatch(database, settings.alerts, sorted(settings.lines), thresholds, after_commit=outbox.wake, clock=clock)

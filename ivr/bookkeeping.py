@@ -1,0 +1,66 @@
+"""The books put together: queue_log followed, agents' times, the figures' cells, reports, old facts let go. For ``ivr.app`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from ami_bridge.facts import AnyFact
+from ivr.agent_desk import AgentDesk
+from ivr.ledger_pruning import LedgerPruning
+from ivr.log_following import LogFollowing
+from ivr.queue_log_source import source_of
+from ivr.report_clock import ReportClock
+from ivr.reports.making import ReportMaker
+from ivr.rollup import RollUp
+from ivr.settings import Settings
+from ivr.store.database import Database, StoreError
+from ivr.store.sealing import Sealer
+from ivr.tracking import Tracker
+
+log = structlog.get_logger(__name__)
+
+
+class Bookkeeping:
+    """``open`` it before the link comes up, hand it every fact, run its parts as tasks, and ``flush`` at the end."""
+
+    def __init__(
+        self, settings: Settings, database: Database, sealer: Sealer, tracker: Tracker, *, wake_outbox: Callable[[], None]
+    ) -> None:
+        self.agents = AgentDesk.of(settings, database, sealer)
+        self._log_following = LogFollowing(source_of(settings), tracker, database, pbx=settings.asterisk.name)
+        self._pruning = LedgerPruning(database, settings.ledger.keep_days)
+        self._rollup = RollUp(database)
+        self._reports = ReportClock(ReportMaker.of(settings, database), database, settings.reports, settings.zone, after_commit=wake_outbox)
+
+    async def open(self) -> None:
+        """Take up the log where it was left, and the agents as they were. Raises StoreError."""
+        await self._log_following.open()
+        await self.agents.open()
+
+    def on_fact(self, fact: AnyFact) -> None:
+        self.agents.on_fact(fact)
+
+    def tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        """By name; each runs until it is cancelled."""
+        return {
+            "queue-log": self._log_following.run(),
+            "ledger-pruning": self._pruning.run(),
+            "roll-up": self._rollup.run(),
+            "agents": self.agents.run(),
+            "reports": self._reports.run(),
+        }
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        """What isn't as it should be, a sentence each."""
+        trouble = self._log_following.status.trouble
+        return [f"queue_log can't be read: {trouble}; what happens while the link to Asterisk is down stays uncertain"] if trouble else []
+
+    async def flush(self) -> None:
+        try:
+            await self.agents.flush()
+        except StoreError as error:
+            log.error("the agents' last states could not be written", reason=str(error))
