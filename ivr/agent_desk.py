@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ami_bridge.facts import AnyFact
+from ivr.agent_reporting import AgentRow, agent_rows
 from ivr.domain.agent_book import REPLAYED, AgentBook
 from ivr.domain.agent_figures import Tally, tally
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality
@@ -239,6 +240,11 @@ class AgentDesk:
             self._today[key] = (now, today)
         too_long = last.state is AgentState.ON_BREAK and now - since.began_at > self._longest_break
         return AgentNow(key, last.state, since.began_at, last.reason, last.queue, last.call, last.quality, too_long, today)
+
+    async def report(self, start: datetime, end: datetime) -> list[AgentRow]:
+        """Everybody's figures of [start, end), aware UTC. Raises StoreError."""
+        asked = partial(agent_rows, start=start, end=end, now=self._clock(), plan=self._plan, longest_break=self._longest_break)
+        return await self._database.read(asked)
 
     async def run(self) -> None:
         """Write changes until cancelled, and see to what changes by itself."""

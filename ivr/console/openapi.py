@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.console import api, events, hours_pages, pages, recordings
+from ivr.console import agents_pages, api, events, hours_pages, pages, recordings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/api/v1"
@@ -92,6 +92,23 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/callbacks/{id}/cancel", api.cancel_callback, "Cancel a promise that isn't dialling yet", refusals=(401, 403, 404, 409)
+    ),
+    Operation("GET", "/agents", agents_pages.agents_json, "Each agent's state now and today's figures", refusals=(401, 403, 404)),
+    Operation(
+        "GET",
+        "/agents/events",
+        agents_pages.agents_events,
+        "The same as server-sent events named agents",
+        media="text/event-stream",
+        refusals=(401, 403, 404, 503),
+    ),
+    Operation(
+        "GET",
+        "/agents/report",
+        agents_pages.report_json,
+        "Agents' figures of a period, and everybody's together",
+        query={"from": "Beginning, ISO 8601.", "to": "End, not included."},
+        refusals=(400, 401, 403, 404),
     ),
     Operation("GET", "/hours", hours_pages.hours_json, "Each line's state now, and what is set by hand", refusals=(401, 403, 404)),
     Operation(

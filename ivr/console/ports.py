@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,12 +13,34 @@ from zoneinfo import ZoneInfo
 
 from callflows.calendar import Doubt
 from callflows.line_hours import LineSchedule, Override, Setting
+from ivr.agent_desk import AgentsNow
+from ivr.agent_reporting import AgentRow
 from ivr.domain.cases import StepTaken
 from ivr.flow_troubles import FlowTrouble
 from ivr.promises import RefusedError
 from ivr.store.complaints import Complaint
 
-__all__ = ["CallbackService", "CaseService", "CheckLink", "ConsolePorts", "ConsoleSettings", "HoursService", "RefusedError"]
+__all__ = [
+    "AgentsService",
+    "CallbackService",
+    "CaseService",
+    "CheckLink",
+    "ConsolePorts",
+    "ConsoleSettings",
+    "HoursService",
+    "RefusedError",
+]
+
+
+class AgentsService(Protocol):
+    """What agents do; ``ivr.agent_desk.AgentDesk`` is one."""
+
+    def agents_now(self) -> AgentsNow: ...
+    def watched(self) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set at every change."""
+
+    async def report(self, start: datetime, end: datetime) -> Sequence[AgentRow]:
+        """Raises StoreError."""
 
 
 class CallbackService(Protocol):
@@ -73,6 +97,7 @@ class ConsolePorts:
     cases: CaseService | None = None
     check_link: CheckLink | None = None
     hours: HoursService | None = None
+    agents: AgentsService | None = None
     flow_troubles: Callable[[], Sequence[FlowTrouble]] = tuple
 
 

@@ -12,8 +12,9 @@ from pathlib import PurePath
 from aiohttp import web
 
 from ivr.board import Board
-from ivr.console import actions, doors, hours_pages, openapi, pages
+from ivr.console import actions, agents_pages, doors, hours_pages, openapi, pages
 from ivr.console.accounts import Accounts
+from ivr.console.agents_live import LIVE_AGENTS, LiveAgents
 from ivr.console.desk import DESK, Desk, desk
 from ivr.console.guard import know_who, refuse_forgeries, set_headers, tell_errors
 from ivr.console.live import LiveBoard
@@ -43,6 +44,7 @@ class Console:
     ) -> None:
         self._metrics = metrics
         self._live = LiveBoard(board, database, settings.most_streams)
+        self._live_agents = LiveAgents(settings.most_streams)
         self._desk = Desk(
             settings=settings,
             database=database,
@@ -57,7 +59,7 @@ class Console:
 
     def install(self, application: web.Application) -> None:
         """Before the application is started."""
-        application[DESK], application[HEARINGS] = self._desk, Hearings()
+        application[DESK], application[HEARINGS], application[LIVE_AGENTS] = self._desk, Hearings(), self._live_agents
         application.middlewares.extend((set_headers, tell_errors, know_who, refuse_forgeries))
         application.add_routes(
             [
@@ -71,6 +73,8 @@ class Console:
                 web.post("/complaints/{number}/steps", actions.step),
                 web.get("/callbacks", pages.callbacks),
                 web.post("/callbacks/{id}/cancel", actions.cancel),
+                web.get("/agents", agents_pages.agents),
+                web.get("/agents/board", agents_pages.agents_board),
                 web.get("/hours", hours_pages.hours),
                 web.post("/hours/overrides", hours_pages.set_hours),
                 web.post("/hours/overrides/{override:[0-9]{1,9}}/withdraw", hours_pages.withdraw),
@@ -95,6 +99,7 @@ class Console:
     def close(self) -> None:
         """End the streams, or the server would wait for whoever watches."""
         self._live.close()
+        self._live_agents.close()
 
     async def _metrics_page(self, request: web.Request) -> web.Response:
         """For this machine alone: behind a proxy on this machine everybody seems to be here, so a forwarded request is not."""

@@ -62,7 +62,7 @@
     }
 
     const events = new EventSource(board.dataset.events);
-    events.addEventListener("board", refresh);
+    events.addEventListener(board.dataset.event || "board", refresh);
     events.addEventListener("error", () => {
       stale.hidden = false;
       // Closed for good (the log-in ended, too many pages): ask in a while whether we may still look.

@@ -1,0 +1,42 @@
+"""The words of the console's page on the agents, by key: (zh-CN, en). Part of ``texts``."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "nav.agents": ("坐席", "Agents"),
+    "agents.title": ("坐席", "Agents"),
+    "agents.nobody": ("还没有任何坐席的消息。", "Nothing is known of any agent yet."),
+    "agents.link": (
+        "与电话系统的连接自 {at} 起中断，以下是中断前的状态。",
+        "The link to the telephone system is down since {at}: this is how it was.",
+    ),
+    "agents.tile.available": ("空闲", "Available"),
+    "agents.tile.in_calls": ("振铃与通话", "In calls"),
+    "agents.tile.wrapping_up": ("话后处理", "Wrapping up"),
+    "agents.tile.on_break": ("小休", "On break"),
+    "agents.tile.of": ("共 {count} 人在岗", "of {count} logged in"),
+    "agents.tile.long_break": ("{count} 人超时", "{count} too long"),
+    "agents.tile.occupancy": ("班务内服务比例", "Occupancy"),
+    "agents.tile.handled": ("今日服务客户", "Customers served today"),
+    "agents.tile.per_hour": ("每人每小时 {count}", "{count} an hour each"),
+    "agents.state": ("状态", "State"),
+    "agents.since": ("起始", "Since"),
+    "agents.queue": ("队列", "Queue"),
+    "agents.handled": ("服务", "Served"),
+    "agents.per_hour": ("每小时", "An hour"),
+    "agents.aht": ("平均处理", "Mean handling"),
+    "agents.occupancy": ("服务比例", "Occupancy"),
+    "agents.missed": ("未应答", "Not answered"),
+    "agents.breaks": ("小休合计", "Breaks"),
+    "agents.adherence": ("遵时率", "Adherence"),
+    "agents.own_call": ("非队列通话", "not by a queue"),
+    "agents.too_long": ("小休超时", "break too long"),
+    "agents.unsure": ("未核实", "not certain"),
+    "agent_state.offline": ("离线", "offline"),
+    "agent_state.available": ("空闲", "available"),
+    "agent_state.ringing": ("振铃", "ringing"),
+    "agent_state.talking": ("通话", "talking"),
+    "agent_state.wrapping_up": ("话后处理", "wrapping up"),
+    "agent_state.on_break": ("小休", "on break"),
+    "agent_state.going_offline": ("申请离线", "going offline"),
+}
