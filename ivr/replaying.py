@@ -130,11 +130,11 @@ def _only_in_a_snapshot(book: ContactBook, contact: Contact) -> bool:
 
 
 def _end_by_log(book: ContactBook, last: dict[Source, datetime]) -> None:
-    """A stream that ends before the log: the ends of its calls are in the log alone."""
-    if Source.AMI not in last or Source.QUEUE_LOG not in last:
+    """A stream that ends before the log does: the ends of its calls are in the log alone."""
+    if Source.AMI not in last or last.get(Source.QUEUE_LOG, last[Source.AMI]) <= last[Source.AMI]:  # its rows are LOG_BEHIND later
         return
     for contact in list(book.contacts.values()):
         ends = [visit.talk_ended_at if visit.answered_at else visit.left_at for visit in contact.visits]
         known = [end for end in ends if end is not None]
-        if contact.ended_at is None and known and len(known) == len(ends) and max(known) > last[Source.AMI]:
-            book.apply(Entry(contact.pbx, Source.AMI, CallMissing(max(known), contact.id)))
+        if contact.ended_at is None and known and len(known) == len(ends):
+            book.apply(Entry(contact.pbx, Source.SESSION, CallMissing(max(*known, last[Source.AMI]), contact.id)))

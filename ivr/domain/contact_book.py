@@ -26,7 +26,11 @@ OPENING_ANYWHERE = (
     *(asterisk.AgentRang, asterisk.AgentAnswered, asterisk.LeftUnanswered, asterisk.TalkEnded),
 )
 # What a caller's own channel is named by: later facts that name it are his, whatever Linkedid they bear.
-_NAMES_THE_CALLER = (asterisk.CallArrived, session.CallTaken, asterisk.CallerQueued, asterisk.CallerWaiting)
+_NAMES_THE_CALLER = (
+    *(asterisk.CallArrived, session.CallTaken, session.ServedByFallback),
+    *(asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.CallerLeftQueue, asterisk.LeftUnanswered, asterisk.QueueExited),
+    *(asterisk.AgentRang, asterisk.AgentPickedUp, asterisk.AgentRingEnded, asterisk.AgentAnswered, asterisk.TalkEnded),
+)
 _NAMES_A_LEG = (asterisk.AgentRang, asterisk.AgentPickedUp, asterisk.AgentAnswered, asterisk.TalkEnded)
 _OF_AGENTS = (
     asterisk.AgentStateReported,
@@ -153,7 +157,7 @@ class ContactBook:
         found = self._by_call.get((pbx, call)) or self._by_leg.get((pbx, call)) or self._by_leg.get((pbx, leg))
         if found:
             return found
-        contact = getattr(fact, "contact", "")
+        contact = getattr(fact, "contact", "") or call  # a call that nobody transferred has its first channel's name
         for candidate in (contact, f"{pbx}/{contact}") if contact else ():
             if candidate in self._held and self._held[candidate].pbx == pbx:
                 return candidate
@@ -261,7 +265,7 @@ class ContactBook:
             found
             for found, held in self._held.items()
             if held.pbx == entry.pbx
-            and held.contact.started_at <= at
+            and held.contact.started_at < at  # a row's time is cut to the second: who calls in that second calls the new Asterisk
             and not held.contact.cut_off
             and (held.contact.ended_at is None or since <= held.contact.ended_at <= at)
         ]

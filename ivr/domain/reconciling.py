@@ -44,31 +44,31 @@ def end_by_log(contact: Contact, *, opened_by_log: bool) -> None:
 
 def _paired(told: Sequence[Visit], logged: Sequence[Visit]) -> tuple[list[tuple[Visit, Visit]], list[Visit]]:
     """The two tellings of one entry stand nearest in time; one caller may enter a queue twice within seconds."""
-    near = [
-        (abs(a.joined_at - b.joined_at), i, j)
-        for i, a in enumerate(told)
-        for j, b in enumerate(logged)
-        if a.queue in ("", b.queue) and abs(a.joined_at - b.joined_at) <= ONE_MOMENT
-    ]
-    # Whose entry was missed was seen later, somewhere in his wait or his talk.
-    within = [
-        (abs(a.joined_at - b.joined_at), i, j)
-        for i, a in enumerate(told)
-        for j, b in enumerate(logged)
-        if a.entry_missed and a.queue == b.queue and b.joined_at <= a.joined_at + ONE_MOMENT and _covers(b, a.joined_at)
-    ]
+    both = [(i, j, a, b) for i, a in enumerate(told) for j, b in enumerate(logged) if a.queue in ("", b.queue)]
+    seen = [(abs(a.joined_at - b.joined_at), i, j) for i, j, a, b in both if not a.entry_missed and _near(a.joined_at, b.joined_at)]
+    # Whose entry was missed was seen later, somewhere in his wait or his talk: there the ends tell.
+    missed = [(_apart(a, b), i, j) for i, j, a, b in both if a.entry_missed and _covers(b, a.joined_at)]
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for _, i, j in (*sorted(near), *sorted(within)):
+    for _, i, j in (*sorted(seen), *sorted(missed)):
         if i not in pairs and j not in taken:
             pairs[i] = j
             taken.add(j)
     return [(told[i], logged[j]) for i, j in pairs.items()], [visit for j, visit in enumerate(logged) if j not in taken]
 
 
+def _near(one: datetime, other: datetime) -> bool:
+    return abs(one - other) <= ONE_MOMENT
+
+
+def _apart(told: Visit, log: Visit) -> timedelta:
+    one, other = _wait_end(told), _wait_end(log)
+    return abs(one - other) if one and other else abs(told.joined_at - log.joined_at)
+
+
 def _covers(log: Visit, at: datetime) -> bool:
     end = _end_of(log)
-    return end is None or at <= end + ONE_MOMENT
+    return log.joined_at <= at + ONE_MOMENT and (end is None or at <= end + ONE_MOMENT)
 
 
 def _end_of(visit: Visit) -> datetime | None:
@@ -82,6 +82,7 @@ def _complete(told: Visit, log: Visit) -> None:
     """Take from the log what Asterisk's events left open, or left us to guess."""
     told.sources = _BOTH
     told.queue = told.queue or log.queue
+    half_seen = told.entry_missed or told.unwatched_from is not None
     if told.entry_missed:
         told.joined_at, told.entry_missed, told.reconstructed = log.joined_at, log.entry_missed, True
         told.uncertain = told.uncertain and told.outcome in (None, VisitOutcome.ANSWERED) and told.answered_at is None
@@ -91,6 +92,8 @@ def _complete(told: Visit, log: Visit) -> None:
         _take_end(told, log)
     elif told.inferred and not (told.outcome is VisitOutcome.MOVED and log.outcome in _HUNG_UP):
         told.outcome, told.inferred = log.outcome, False  # a row beats a guess, but an ABANDON row is written for who is moved too
+    elif half_seen and told.outcome in _HUNG_UP and log.outcome is VisitOutcome.ABANDONED_RING:
+        told.outcome = log.outcome  # what rang, rang while nobody watched
     if told.outcome is VisitOutcome.ANSWERED and log.talk_ended_at:
         _take_talk_end(told, log)
 

@@ -220,9 +220,17 @@ def went_on(contact: Contact, fact: asterisk.CallerWentOn) -> None:
 
 
 def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
+    """His channel is asked to end: by himself before he leaves the queue, or for whatever reason long after."""
     visit = _found(contact, fact.call)
-    if visit and fact.call in (visit.call, contact.call) and visit.hung_up_at is None:
+    if visit is None or fact.call not in (visit.call, contact.call) or visit.hung_up_at is not None:
+        return
+    out_at = visit.unanswered_at or visit.left_at
+    if (
+        out_at is None or timedelta(0) < fact.at - out_at <= ABANDON_TO_HANG_UP
+    ):  # told at the very time it came before: a stream without times
         visit.hung_up_at = fact.at
+    else:
+        visit.outlived = True
 
 
 def leg_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
@@ -272,16 +280,18 @@ def abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
 
 def _hang_up(contact: Contact, visit: Visit, at: datetime) -> None:
     """His channel is gone, and nobody has told why he left the queue: read from what came before."""
-    if visit.left_at and visit.unanswered_at is None and visit.picked_up_at is None and not _gave_up(visit):
+    if visit.left_at and visit.unanswered_at is None and visit.picked_up_at is None and visit.hung_up_at is None:
         _conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)  # the one way out that Asterisk doesn't call an abandonment
     elif not _pulled_out(contact, visit, at):
-        visit.inferred = visit.uncertain or not _gave_up(visit)
+        visit.inferred = visit.uncertain or visit.hung_up_at is None
         _give_up(visit, at)
 
 
 def _pulled_out(contact: Contact, visit: Visit, hung_up_at: datetime) -> bool:
     """He lived on after QueueCallerAbandon. Our own dialplan would have told of a time-out: then somebody pulled him out of the queue."""
-    if _gave_up(visit) or visit.unanswered_at is None or hung_up_at - visit.unanswered_at <= ABANDON_TO_HANG_UP:
+    if visit.hung_up_at is not None or visit.unanswered_at is None:
+        return False
+    if not visit.outlived and hung_up_at - visit.unanswered_at <= ABANDON_TO_HANG_UP:
         return False
     _conclude(visit, _outlived(contact), visit.left_at or visit.unanswered_at)
     return True
@@ -289,16 +299,9 @@ def _pulled_out(contact: Contact, visit: Visit, hung_up_at: datetime) -> bool:
 
 def _give_up(visit: Visit, at: datetime) -> None:
     """A member's delay or announcement keeps QueueCallerAbandon back until it is over; the hang-up itself was told at once."""
-    visit.outcome = abandoned(visit, visit.unanswered_at or visit.left_at or at)
+    visit.outcome = abandoned(visit, visit.hung_up_at or visit.unanswered_at or visit.left_at or at)
     visit.left_at = min(visit.hung_up_at or at, visit.left_at or at)
     _end_rings(visit, visit.left_at)
-
-
-def _gave_up(visit: Visit) -> bool:
-    """Whether his channel was asked to end before he was out of the queue, and not after what came next."""
-    if visit.hung_up_at is None:
-        return False
-    return visit.unanswered_at is None or visit.hung_up_at <= visit.unanswered_at + ABANDON_TO_HANG_UP
 
 
 def _outlived(contact: Contact) -> VisitOutcome:
@@ -333,16 +336,13 @@ def _found(contact: Contact, call: str, queue: str = "") -> Visit | None:
 
 def _missed(contact: Contact, call: str, queue: str, at: datetime) -> Visit | None:
     """A visit whose entry nobody saw: a recording begins too late, or the link was down. Not the last word on one that has just ended."""
-    for visit in contact.visits:
-        end = visit.talk_ended_at or visit.left_at or contact.ended_at
-        if (
-            visit.queue == queue
-            and visit.call in ("", call)
-            and (visit.outcome is VisitOutcome.ANSWERED or not end or at - end <= SAME_MOMENT)
-        ):
-            return None
     if contact.ended_at is not None and not contact.end_uncertain:
         return None
+    for visit in contact.visits:
+        if visit.queue == queue and visit.call in ("", call):
+            end = max(filter(None, (visit.talk_ended_at, visit.left_at, contact.ended_at)), default=at)
+            if visit.outcome is VisitOutcome.ANSWERED or at - end <= SAME_MOMENT:
+                return None
     contact.call = contact.call or call
     missed = Visit(queue, at, call=call, uncertain=True, entry_missed=True)
     contact.visits.append(missed)
