@@ -23,8 +23,11 @@ RECORDER, DIRECTOR = "recorder", "director"  # AMI users: whose bytes are kept, 
 SECRET = "of-a-world-on-loopback"  # noqa: S105 - of an Asterisk that lives for a minute
 EXIT_KEY = "1"
 ANNOUNCEMENT = "truth-announcement"
-ANNOUNCEMENT_S = 20
+ANNOUNCEMENT_S = 4
 FRONT_CONTEXT, PHONES, LOCAL_MEMBERS, LOCAL_CALLERS = "front", "phones", "from-queue", "callers"
+# Variables that fill a recording, and say nothing of a queue: how many packets came.
+_NOISE = ("RTPAUDIOQOS", "BRIDGEPVTCALLID", "__TRANSFERERNAME")
+_NO_VARIABLE = "eventfilter(action(exclude),name(VarSet),header(Variable),method(starts_with))"
 _MEDIA: tuple[Pair, ...] = (("disallow", "all"), ("allow", "alaw"), ("direct_media", False), ("rtp_symmetric", True))
 
 
@@ -59,7 +62,9 @@ def plan_of(folder: Path, installation: AsteriskInstallation, sip_port: int, ami
     )
 
 
-def write_files(plan: AsteriskPlan, installation: AsteriskInstallation, scenes: Sequence[Placed], flavour: Flavour, ports: Mapping[str, int]) -> None:
+def write_files(
+    plan: AsteriskPlan, installation: AsteriskInstallation, scenes: Sequence[Placed], flavour: Flavour, ports: Mapping[str, int]
+) -> None:
     """Write all of it; ``ports``: where each telephone listens, by its number. Raises OSError."""
     write_configuration(plan)
     sounds = plan.data / "sounds" / "en"
@@ -87,7 +92,7 @@ def _manager(plan: AsteriskPlan, flavour: Flavour) -> str:
         *(("timestampevents", True), ("displayconnects", False)),
     ]
     user: list[Pair] = [("secret", SECRET), ("write", "all"), ("writetimeout", 5000)]
-    recorder: list[Pair] = [*user, ("read", "all")]
+    recorder: list[Pair] = [*user, ("read", "all"), *((_NO_VARIABLE, name) for name in _NOISE)]
     if flavour is Flavour.OURS:
         general.append(("disabledevents", DISABLED_EVENTS))
         recorder = [*user, ("read", AMI_READ), *((f"eventfilter(action(exclude),name({name}))", "") for name in FILTERED_EVENTS)]
@@ -177,7 +182,12 @@ def _our_dialplan(scenes: Sequence[Placed]) -> list[str]:
             said = [word for step in steps for word in _ours(placed, step)]
             lines += extension(placed.number(digit), "Set(IVR_DIALLED=${EXTEN})", "Answer()", *said, "left: Wait(1)", "Hangup()")
     lines += extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()")
-    key = ("Set(IVR_QUEUE=${IVR_IN_QUEUE})", "Set(IVR_IN_QUEUE=)", queue_exit("${IVR_QUEUE}", ""), f"Goto({CALL_CONTEXT},${{IVR_DIALLED}},left)")
+    key = (
+        "Set(IVR_QUEUE=${IVR_IN_QUEUE})",
+        "Set(IVR_IN_QUEUE=)",
+        queue_exit("${IVR_QUEUE}", ""),
+        f"Goto({CALL_CONTEXT},${{IVR_DIALLED}},left)",
+    )
     lines += ["", f"[{KEYS_CONTEXT}]", *extension(EXIT_KEY, *key)]
     return [*lines, "", *_phones(scenes, CALL_CONTEXT)]
 

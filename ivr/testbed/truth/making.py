@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ivr.testbed.program import AsteriskProgram
 from ivr.testbed.truth.script import Flavour, Placed, Told
@@ -30,7 +31,7 @@ class Capture:
 
 
 async def record(scenes: Sequence[Placed], flavour: Flavour, program: AsteriskProgram) -> Capture:
-    """Play the scenes at once on an Asterisk of their own. Raises SceneError where one can't be played, TestbedError where Asterisk can't."""
+    """Play the scenes at once on an Asterisk of their own. Raises SceneError where one can't be played, TestbedError, OSError."""
     with tempfile.TemporaryDirectory(prefix="truth-") as folder:
         async with World(Path(folder), program, flavour, scenes) as world:
             playing = {placed.scene.name: asyncio.create_task(_play(placed, world), name=placed.scene.name) for placed in scenes}
@@ -39,10 +40,7 @@ async def record(scenes: Sequence[Placed], flavour: Flavour, program: AsteriskPr
             finally:
                 for task in playing.values():
                     task.cancel()
-            if any(placed.scene.own_asterisk for placed in scenes):
-                await world.recorder.ended()
-            else:
-                await world.quiet()
+            await world.quiet()
             stream, log = await world.recorder.close(), world.queue_log
         return Capture(stream, log, told)
 
@@ -70,7 +68,8 @@ def keep(capture: Capture, placed: Placed, flavour: Flavour, version: str, folde
     return place
 
 
-def _rounded(value):  # type: ignore[no-untyped-def]
+def _rounded(value: Any) -> Any:
+    """Times to the hundredth."""
     if isinstance(value, float):
         return round(value, 2)
     if isinstance(value, dict):

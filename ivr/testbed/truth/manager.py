@@ -76,11 +76,11 @@ class Recorder:
 
 @dataclass(eq=False)
 class Director:
-    """Sees events, with our own clock's time of their arrival (UTC s since 1970), and sends actions."""
+    """Sees events and sends actions. Times are UTC s since 1970: Asterisk's Timestamp, on the clock that the telephones go by too."""
 
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
-    seen: list[tuple[float, AmiMessage]] = field(default_factory=list)
+    seen: list[AmiMessage] = field(default_factory=list)
     _replies: dict[str, asyncio.Future[AmiMessage]] = field(default_factory=dict)
     _came: asyncio.Condition = field(default_factory=asyncio.Condition)
     _actions: int = 0
@@ -109,16 +109,16 @@ class Director:
         return answer
 
     async def event(self, name: str, *, since: int = 0, **headers: str) -> tuple[float, AmiMessage]:
-        """The first such event from number ``since`` on, and when it came. Raises SceneError."""
+        """The first such event from number ``since`` on, and when it was. Raises SceneError."""
         at = since
         deadline = asyncio.get_running_loop().time() + DEADLINE_S
         async with self._came:
             while True:
                 while at < len(self.seen):
-                    when, message = self.seen[at]
+                    message = self.seen[at]
                     at += 1
                     if message.event == name and all(message.get(key) == value for key, value in headers.items()):
-                        return when, message
+                        return float(message.get("Timestamp")), message
                 left = deadline - asyncio.get_running_loop().time()
                 try:
                     await asyncio.wait_for(self._came.wait(), left)
@@ -138,10 +138,9 @@ class Director:
         with contextlib.suppress(ConnectionError):
             while chunk := await self._reader.read(_CHUNK):
                 messages = [parse(raw) for raw in framing.feed(chunk)]
-                now = time.time()
                 for message in messages:
                     if message.response and (reply := self._replies.pop(message.get("ActionID"), None)) and not reply.done():
                         reply.set_result(message)
-                self.seen += [(now, message) for message in messages if message.event]
+                self.seen += [message for message in messages if message.event]
                 async with self._came:
                     self._came.notify_all()

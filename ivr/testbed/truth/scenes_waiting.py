@@ -1,8 +1,11 @@
-"""Scenes whose caller is not answered, or is not even let in: for ``scenes``. What is told at each end is what was done, by our own clocks."""
+"""Scenes whose caller is not answered, or is not even let in. For ``scenes``.
+
+What each tells at its end is what was done in it, with the times at which it was done.
+"""
 
 from __future__ import annotations
 
-from ivr.testbed.truth.files import ANNOUNCEMENT, EXIT_KEY
+from ivr.testbed.truth.files import ANNOUNCEMENT, ANNOUNCEMENT_S, EXIT_KEY
 from ivr.testbed.truth.script import SIP, Contact, Queue, Scene, Stay, Told, Visit
 from ivr.testbed.truth.world import On
 
@@ -56,7 +59,7 @@ async def abandoned_memberdelay(on: On) -> Told:
     await ringing.answer()
     await on.rest(1.0)
     at = await caller.hang_up()
-    late = "app_queue notices only when the delay of 4 s is over, and writes then"
+    late = "app_queue notices only when the delay is over, and writes then"
     log = (unserved(on, "abandoned_ring", ringing.answered_at - caller.joined_at + 4.0, "abandoned_ring"),)
     return Told((unserved(on, "abandoned_ring", at - caller.joined_at, "abandoned_ring"),), log=log, because=late)
 
@@ -68,7 +71,9 @@ async def abandoned_announcement(on: On) -> Told:
     await ringing.answer()
     await on.rest(1.0)
     at = await caller.hang_up()
-    return Told((unserved(on, "abandoned_ring", at - caller.joined_at, "abandoned_ring"),))
+    late = "app_queue notices only when the announcement is over, and writes then"
+    log = (unserved(on, "abandoned_ring", ringing.answered_at - caller.joined_at + ANNOUNCEMENT_S, "abandoned_ring"),)
+    return Told((unserved(on, "abandoned_ring", at - caller.joined_at, "abandoned_ring"),), log=log, because=late)
 
 
 async def queue_timeout(on: On) -> Told:
@@ -103,7 +108,9 @@ async def leave_empty(on: On) -> Told:
     await on.act("QueueRemove", Queue=on.queue(), Interface=on.interface("ada"))
     at, _ = await on.event("QueueCallerLeave", Queue=on.queue())
     await caller.over_there()
-    return Told((unserved(on, "flow_empty", at - caller.joined_at),), agents=(("added", on.name("ada"), ""), ("removed", on.name("ada"), "")))
+    return Told(
+        (unserved(on, "flow_empty", at - caller.joined_at),), agents=(("added", on.name("ada"), ""), ("removed", on.name("ada"), ""))
+    )
 
 
 async def leave_empty_paused(on: On) -> Told:

@@ -49,16 +49,19 @@ class Stay:
 Step = str | Stay
 
 
+Seconds = float | tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One entry into one queue as it really was. Times in s; None = the source can't know."""
+    """One entry into one queue as it really was. Times in s; a pair where the source can only know that it was between the two."""
 
     queue: str
     outcome: str
-    wait: float | None
+    wait: Seconds
     agent: str | None = None
     ended_by: str | None = None
-    talk: float | None = None
+    talk: Seconds | None = None
     held: float = 0.0
     transferred: bool = False
 

@@ -21,6 +21,7 @@ from ivr.testbed.truth.sip_text import SipMessage, new_token, tag_of
 
 ADDRESS = "127.0.0.1"
 DEADLINE_S = 20.0  # for whatever the other side has to say; a busy machine is slow, not silent
+KEY_S = 0.08  # Asterisk makes no shorter ones; it may go by its beginning or by its end
 _RTP_EVERY_S = 0.2  # enough for Asterisk's rtp_timeout and for its Answer(), which waits for the first packet
 _SILENCE = b"\xd5" * 160
 _T = TypeVar("_T")
@@ -90,9 +91,9 @@ class Dialogue:
         return await self._offered("sendrecv")
 
     async def press(self, key: str) -> float:
-        """A key, as SIP INFO. Returns when it was."""
-        at = time.time()
-        await self.request("INFO", body=f"Signal={key}\r\nDuration=160\r\n", kind="application/dtmf-relay")
+        """A key, as SIP INFO. Returns when it was down."""
+        at = time.time() + KEY_S / 2
+        await self.request("INFO", body=f"Signal={key}\r\nDuration={round(KEY_S * 1000)}\r\n", kind="application/dtmf-relay")
         return at
 
     async def transfer(self, extension: str) -> float:
@@ -111,7 +112,9 @@ class Dialogue:
 
     # ---------------------------------------------------------------------------------------------- how
 
-    async def request(self, method: str, headers: tuple[tuple[str, str], ...] = (), body: str = "", kind: str = "application/sdp") -> SipMessage:
+    async def request(
+        self, method: str, headers: tuple[tuple[str, str], ...] = (), body: str = "", kind: str = "application/sdp"
+    ) -> SipMessage:
         """Send it within the dialogue and wait for the final response."""
         self.sequence += 1
         number = self.sequence

@@ -23,7 +23,7 @@ from ivr.testbed.program import AsteriskProgram
 from ivr.testbed.truth.files import FRONT_CONTEXT, LOCAL_CALLERS, interface, plan_of, write_files
 from ivr.testbed.truth.manager import Director, Recorder
 from ivr.testbed.truth.script import AGENTS, BACK, FRONT, OUTSIDE, TRANSFER, Flavour, Placed
-from ivr.testbed.truth.telephone import Dialogue, SceneError, Telephone
+from ivr.testbed.truth.telephone import DEADLINE_S, KEY_S, Dialogue, SceneError, Telephone
 
 # Beside `make run`, the houses of the acceptance suite (24573 and above) and the bench; RTP is looked for by Asterisk in its range.
 _FIRST_PORT, _WORLDS, _FIRST_RTP = 18_000, 400, 19_000
@@ -86,12 +86,42 @@ class World:
 
     async def quiet(self) -> None:
         """All calls are over, and what Asterisk says of them has come."""
-        deadline = time.monotonic() + 20.0
+        if not self.asterisk.child.running:
+            return
+        deadline = time.monotonic() + DEADLINE_S
         while "0 active channels" not in await self.asterisk.rx("core show channels count"):
             if time.monotonic() > deadline:
                 raise SceneError("calls are left over: " + await self.asterisk.rx("core show channels concise"))
             await asyncio.sleep(_QUIET_S)
         await asyncio.sleep(_SETTLE_S)
+
+    async def stop_now(self) -> float:
+        """``core stop now``. Returns when it was; the recording is at its end."""
+        at = time.time()
+        await self.asterisk.rx("core stop now")
+        await self.recorder.ended()
+        await self.director.close()
+        await asyncio.wait_for(self.asterisk.child.process.wait(), DEADLINE_S)
+        return at
+
+    async def kill(self) -> float:
+        """End Asterisk as a crash would. Returns when it was."""
+        at = time.time()
+        self.asterisk.kill()
+        await self.recorder.ended()
+        await self.director.close()
+        await asyncio.wait_for(self.asterisk.child.process.wait(), DEADLINE_S)
+        return at
+
+    async def start_again(self) -> float:
+        """The same Asterisk; what is recorded goes on with a second banner. Returns when it was up."""
+        self.asterisk = await RunningAsterisk.start(self.program, self.plan)
+        at = time.time()
+        self.director = await Director.start(self.plan.ami_port)
+        before = await self.recorder.close()
+        self.recorder = await Recorder.start(self.plan.ami_port)
+        self.recorder.data[:0] = before
+        return at
 
     @property
     def queue_log(self) -> bytes:
@@ -111,7 +141,7 @@ class World:
 
 @dataclass(eq=False)
 class Caller:
-    """Somebody in the queue. ``joined_at``: UTC s since 1970, by our own clock."""
+    """Somebody in the queue. ``joined_at``: UTC s since 1970."""
 
     on: On
     dialogue: Dialogue | None
@@ -128,11 +158,11 @@ class Caller:
         return at
 
     async def press(self, key: str) -> float:
-        """Returns when it was."""
+        """Returns when it was down."""
         if self.dialogue is not None:
             return await self.dialogue.press(key)
-        at = time.time()
-        await self.on.act("PlayDTMF", Channel=self.far_end, Digit=key)
+        at = time.time() + KEY_S / 2
+        await self.on.act("PlayDTMF", Channel=self.far_end, Digit=key, Duration=str(round(KEY_S * 1000)))
         return at
 
     async def over_there(self) -> float:
@@ -240,10 +270,10 @@ class On:
     def phone_device(self, agent: str) -> str:
         return f"PJSIP/{self.placed.number(AGENTS[agent])}"
 
-    async def connected(self, agent: str, suffix: str = "", since: int = 0) -> float:
-        """Caller and agent talk. Returns when."""
-        at, _ = await self.event("AgentConnect", since=since, Queue=self.queue(suffix), MemberName=self.name(agent))
-        return at
+    async def connected(self, agent: str, suffix: str = "", since: int = 0) -> tuple[float, str]:
+        """Caller and agent talk. Returns since when, and what her channel is called."""
+        at, connect = await self.event("AgentConnect", since=since, Queue=self.queue(suffix), MemberName=self.name(agent))
+        return at, connect.get("DestChannel")
 
     @staticmethod
     async def rest(seconds: float) -> None:
