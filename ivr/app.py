@@ -30,6 +30,7 @@ from ivr.outbox import Outbox
 from ivr.outgoing import flow_webhooks_from, outbox_from
 from ivr.posting import Poster
 from ivr.promises import Promises, Terms, allow_list
+from ivr.queue_log_source import log_file_of
 from ivr.session import Session
 from ivr.settings import DATA_KEY, Settings, SettingsError
 from ivr.sole_daemon import AnotherDaemonError

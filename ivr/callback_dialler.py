@@ -6,7 +6,7 @@ Implements ``callbacks.ports.Dialler`` for ``ivr.calling_back``; facts of Asteri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,9 @@ import structlog
 
 from ami_bridge import requests
 from ami_bridge.ami_session import AmiRefused, AmiTimeout, AmiUnavailable, Response
-from ami_bridge.facts import AgentStateReported
-from ami_bridge.outbound_dialplan import CALLED_CONTEXT, DIAL_CONTEXT, LOGGED_AS
+from ami_bridge.facts import AgentAnswered, AgentStateReported, CallbackReported, Fact
+from ami_bridge.outbound_dialplan import CALLED_CONTEXT, DIAL_CONTEXT
+from ami_bridge.queue_log import QueueLogReader
 from ami_bridge.requests import Request
 from callbacks.model import Dial, Result
 from callbacks.ports import Sent
@@ -123,28 +124,33 @@ class AmiDialler:
 
 
 def _logged_result(queue_log: Path, channel_id: str) -> Result | None:
-    """What queue_log holds of one call: Asterisk's own CONNECT, and the rows our dialplan leaves there.
+    """What queue_log holds of one call: Asterisk's own CONNECT, and the rows our dialplan leaves there (``outbound_dialplan``).
 
-    Rows are ``epoch|callid|queue|agent|EVENT|data…`` (logger.c, 22.10). The file before the last rotation is read too.
+    The file before the last rotation is read too.
     """
     found: Result | None = None
     for file in (queue_log.with_name(f"{queue_log.name}.0"), queue_log):
-        try:
-            with file.open("rb") as stream:
-                stream.seek(max(0, file.stat().st_size - LOG_TAIL_BYTES))
-                rows = stream.read().decode("utf-8", "replace").splitlines()
-        except OSError:  # another machine's Asterisk, or none has written yet
-            continue
-        for row in rows:
-            fields = row.split("|")
-            if len(fields) < 5 or fields[1].removesuffix(";2") != channel_id:
-                continue
-            if fields[4] == "CONNECT":
-                return Result.BRIDGED
-            if fields[4] == LOGGED_AS and len(fields) >= 7:
-                cause = int(fields[6]) if fields[6].isdecimal() else 0
-                found = reported_result(fields[5], cause) or Result.REACHED  # KEY, and no end of it: Asterisk itself died
+        for fact in _facts_at_the_end(file):
+            match fact:
+                case AgentAnswered(call=call) if call.removesuffix(";2") == channel_id:
+                    return Result.BRIDGED
+                case CallbackReported(call=call, result=told, cause=cause) if call == channel_id:
+                    found = reported_result(told, cause) or Result.REACHED  # KEY, and no end of it: Asterisk itself died
     return found
+
+
+def _facts_at_the_end(file: Path) -> Iterator[Fact]:
+    """What the last rows of a log tell; nothing where it is another machine's, or none was written yet."""
+    reader = QueueLogReader(file.name)
+    try:
+        with file.open("rb") as stream:
+            if (begin := file.stat().st_size - LOG_TAIL_BYTES) > 0:
+                stream.seek(begin)
+                stream.readline()  # the rest of a row
+            for line in stream:
+                yield from reader.line(line)
+    except OSError:
+        return
 
 
 def reported_result(told: str, cause: int) -> Result | None:

@@ -16,17 +16,21 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ivr.asterisk_plan import asterisk_plan
+from ami_bridge.queue_log import MAX_LINE_BYTES
 from ivr.checking import faults_of, warnings_of
 from ivr.disk import disk_trouble
 from ivr.outbox import OPEN_STATES
+from ivr.queue_log_source import LogUnreadableError, configured_log, is_table, source_of
 from ivr.settings import Settings, SettingsError
+from ivr.store import log_positions
 from ivr.store.database import Database, StoreError
 from ivr.store.schema import OutboxRow
 
@@ -37,6 +41,7 @@ _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit Linux
 # Something that waits longer than this to leave the house is a trouble somebody should know of.
 OVERDUE_S = 600.0
+BEHIND_S = 60.0  # the daemon reads queue_log every second
 MOST_TOLD = 5  # faults of the settings; the rest are for `ivrd check`
 
 
@@ -157,18 +162,52 @@ def _not_out_yet(session: Session) -> tuple[int, datetime | None]:
 
 
 def _queue_log(settings: Settings, _: dict[str, str]) -> Said:
+    """Whether it can be read, how old its last row is, and how far the daemon has read it."""
     try:
-        log = asterisk_plan(settings).state / "log" / "queue_log"
-        with log.open("rb") as file:
-            file.read(1)
+        log = configured_log(settings)
+        source = source_of(settings)
+        end = source.end()
     except SettingsError as error:
         yield State.BAD, "; ".join(error.problems)
-    except FileNotFoundError:
-        yield State.WARNING, f"{log}: there is none, so how talks end while the daemon is down can't be told; is Asterisk elsewhere?"
-    except OSError as error:
-        yield State.WARNING, f"{log} can't be read: {error.strerror}; give the daemon's user the right to read it"
+        return
+    except LogUnreadableError as error:
+        yield State.WARNING, f"{error}; without it nobody tells what happens while the daemon or its link is down"
+        return
+    if end is None:
+        yield (
+            State.WARNING,
+            f"{source.name}: there is none, so what happens while the daemon or its link is down can't be told; is Asterisk elsewhere?",
+        )
+        return
+    last = "" if is_table(log) else _last_row(Path(log))
+    reached = _reached(settings, source.name)
+    if reached is None:
+        yield State.WARNING, f"{source.name} can be read{last}; the daemon has not begun to: start `ivrd run`"
+    elif reached.position.offset < end.offset or reached.position.inode != end.inode:
+        behind_s = (datetime.now(UTC) - reached.read_at).total_seconds()
+        state = State.WARNING if behind_s > BEHIND_S else State.OK
+        yield state, f"{source.name} can be read{last}; the daemon has read up to {reached.position.offset}, {behind_s:.0f} s ago"
     else:
-        yield State.OK, f"{log} can be read"
+        yield State.OK, f"{source.name} can be read{last}; the daemon has read all of it"
+
+
+def _last_row(log: Path) -> str:
+    """How old it is, in words."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - MAX_LINE_BYTES))
+        seconds = [row.partition(b"|")[0] for row in file.read().splitlines()]
+    told = next((int(second) for second in reversed(seconds) if second.isdigit() and len(second) <= 11), None)
+    return "" if told is None else f", its last row is of {(datetime.now(UTC).timestamp() - told) / 60:.0f} min ago"
+
+
+def _reached(settings: Settings, name: str) -> log_positions.Reached | None:
+    database = Database(settings.store_url)
+    try:
+        return database.read_now(partial(log_positions.reached, pbx=settings.asterisk.name, path=name))
+    except StoreError:
+        return None  # the database's own check says it
+    finally:
+        database.close()
 
 
 def _settings(settings: Settings, _: dict[str, str]) -> Said:

@@ -132,11 +132,18 @@ class TableSource:
 
 def configured_log(settings: Settings) -> str:
     """Where this PBX's log is: a path, or a SQLAlchemy URL. Raises SettingsError."""
-    return settings.asterisk.queue_log or str(asterisk_plan(settings).state / "log" / "queue_log")
+    log = settings.asterisk.queue_log
+    return log if log and is_table(log) else str(log_file_of(settings).absolute())
 
 
 def is_table(log: str) -> bool:
     return "://" in log
+
+
+def log_file_of(settings: Settings) -> Path:
+    """The log as a file; where it is a table, that which our configuration would write. Raises SettingsError."""
+    log = settings.asterisk.queue_log
+    return Path(log) if log and not is_table(log) else asterisk_plan(settings).state / "log" / "queue_log"
 
 
 def home_of(settings: Settings) -> Home:

@@ -111,7 +111,7 @@ async def test_an_asterisk_that_cannot_be_asked_is_no_asterisk_without_calls() -
     ],
 )
 async def test_queue_log_tells_what_nobody_listened_to(rows: str, result: Result | None, tmp_path: Path) -> None:
-    (tmp_path / "queue_log").write_text(rows, encoding="utf-8")
+    (tmp_path / "queue_log").write_text(f"{rows}\n", encoding="utf-8")
     assert await dialler(FakeLink(), tmp_path / "queue_log").found_out("cb-7-1") is result
 
 
