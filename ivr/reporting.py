@@ -14,8 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from ivr.domain.definition_book import DEFINITIONS
-from ivr.domain.definitions import unrecovered_rate
+from ivr.domain.definition_book import DEFINITIONS, UNRECOVERED
 from ivr.domain.figures import Figures
 from ivr.domain.intervals import HOURS_A_WEEK, Grain, hour_of_week, intervals
 from ivr.domain.measures import Limits, Thresholds
@@ -65,7 +64,7 @@ class Ask:
 
     @property
     def needs_unrecovered(self) -> bool:
-        return any(DEFINITIONS[name].reading is unrecovered_rate for name in self.definitions)
+        return any(DEFINITIONS[name].numerator is UNRECOVERED for name in self.definitions)
 
 
 @dataclass(frozen=True, slots=True)

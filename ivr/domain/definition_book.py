@@ -23,10 +23,7 @@ from ivr.domain.definitions import (
     mean_wait,
     mean_wrap_up,
     percentile_wait,
-    rating_share,
     share,
-    transfer_rate,
-    unrecovered_rate,
 )
 from ivr.domain.measures import (
     ABANDONED,
@@ -36,9 +33,14 @@ from ivr.domain.measures import (
     LEFT,
     STILL_WAITING,
     WITHDRAWN,
+    AnyMeasure,
     ContactMeasure,
     Limit,
-    Measure,
+    RatingMeasure,
+    RingMeasure,
+    Subject,
+    TalkMeasure,
+    WrapUpMeasure,
     visits,
 )
 from ivr.domain.visit_record import REFUSED
@@ -60,7 +62,8 @@ _IN_MENU = frozenset({C.ABANDONED_IVR})
 _IN_QUEUE = frozenset({C.ABANDONED_QUEUE, C.ABANDONED_RING})
 PAST_GREETING = ContactMeasure(frozenset(C))
 ABANDONED_CONTACTS = ContactMeasure(_IN_MENU | _IN_QUEUE)
-NEEDING = ContactMeasure(_IN_MENU | _IN_QUEUE | {C.CALLBACK_ACCEPTED})
+UNRECOVERED = ContactMeasure(_IN_MENU | _IN_QUEUE | {C.CALLBACK_ACCEPTED}, unrecovered=True)
+TALKS, TRANSFERS = TalkMeasure(), TalkMeasure(transferred=True)
 
 _OURS = "ivrd"
 
@@ -70,8 +73,8 @@ def _book() -> Mapping[str, Definition]:
 
     def add(
         name: str,
-        numerator: Measure | ContactMeasure,
-        denominator: Measure | ContactMeasure | None,
+        numerator: AnyMeasure,
+        denominator: AnyMeasure | None,
         zh: str,
         en: str,
         source: str = _OURS,
@@ -169,12 +172,11 @@ def _book() -> Mapping[str, Definition]:
     )
     add(
         "abandon.net",
-        NEEDING,
+        UNRECOVERED,
         PAST_GREETING,
         "放弃后 N 小时内既未再次接通、也未成功回拨，以及约定回拨而始终未接通的来电 ÷ 听完欢迎语的来电",
         "abandoned calls neither answered later nor recalled with success within N h, and promised calls that never reached anybody"
         " ÷ calls past the greeting",
-        reading=unrecovered_rate,
     )
 
     seconds = Unit.SECONDS
@@ -199,15 +201,15 @@ def _book() -> Mapping[str, Definition]:
     zh, en = "最长等待（仍在等待者计至此刻）", "the longest wait, of those who still wait until now"
     add("wait.longest", QUEUED, None, zh, en, unit=seconds, reading=longest_wait)
     zh, en = "（通话 + 保持 + 实测话后处理）÷ 已结束的通话", "(talk + hold + measured wrap-up) ÷ talks that ended"
-    add("aht", ALL_ANSWERED, ALL_ANSWERED, zh, en, unit=seconds, reading=handling_time)
+    add("aht", TALKS, TALKS, zh, en, unit=seconds, reading=handling_time)
     zh, en = "通话时间（含保持）的平均值", "the mean talk, hold included"
-    add("talk.mean", ALL_ANSWERED, ALL_ANSWERED, zh, en, unit=seconds, reading=mean_talk)
-    add("hold.mean", ALL_ANSWERED, ALL_ANSWERED, "每次通话的平均保持时间", "the mean hold of a talk", unit=seconds, reading=mean_hold)
+    add("talk.mean", TALKS, TALKS, zh, en, unit=seconds, reading=mean_talk)
+    add("hold.mean", TALKS, TALKS, "每次通话的平均保持时间", "the mean hold of a talk", unit=seconds, reading=mean_hold)
     zh, en = "每次来电最后一部话机的平均振铃时间", "the mean time that the last phone rang"
-    add("ring.mean", waited, waited, zh, en, unit=seconds, reading=mean_ring)
+    add("ring.mean", RingMeasure(), RingMeasure(), zh, en, unit=seconds, reading=mean_ring)
     zh, en = "实测话后处理时间的平均值", "the mean measured wrap-up"
-    add("wrap_up.mean", ALL_ANSWERED, ALL_ANSWERED, zh, en, unit=seconds, reading=mean_wrap_up)
-    add("transfer.rate", ALL_ANSWERED, ALL_ANSWERED, "转接 ÷ 已结束的通话", "transferred ÷ talks that ended", reading=transfer_rate)
+    add("wrap_up.mean", WrapUpMeasure(), WrapUpMeasure(), zh, en, unit=seconds, reading=mean_wrap_up)
+    add("transfer.rate", TRANSFERS, TALKS, "转接 ÷ 已结束的通话", "transferred ÷ talks that ended")
     add("offered", OFFERED, None, "呼入", "entered a queue, or were refused at its door", unit=Unit.COUNT, reading=count)
     add("answered", ALL_ANSWERED, None, "接通（含仍在通话）", "answered, those who still talk included", unit=Unit.COUNT, reading=count)
     add("lost", LOST, None, "未接通而离开", "gone unanswered, for whatever reason", unit=Unit.COUNT, reading=count)
@@ -217,7 +219,7 @@ def _book() -> Mapping[str, Definition]:
         ("satisfaction.bad", "dissatisfied", "answered", "不满意（1、2 分）÷ 已评价", "rated 1 or 2 ÷ rated"),
         ("satisfaction.response", "answered", "offered", "已评价 ÷ 邀请评价", "rated ÷ asked"),
     ):
-        add(name, ALL_ANSWERED, ALL_ANSWERED, zh, en, reading=rating_share(part, whole))
+        add(name, RatingMeasure(part), RatingMeasure(whole), zh, en)
     return found
 
 
@@ -249,6 +251,15 @@ def _add_genesys(add: Callable[..., None]) -> None:
         add(name, ON_TIME, whole, f"T 内接通 ÷（{zh}）", f"answered within T ÷ ({en})", "Genesys Cloud")
 
 
+def find(name: str) -> Definition:
+    """By name, or by name and version: ``sl.strict@1``. Raises KeyError."""
+    plain, _, version = name.partition("@")
+    found = DEFINITIONS[plain]
+    if version and version != str(found.version):
+        raise KeyError(name)
+    return found
+
+
 DEFINITIONS: Mapping[str, Definition] = _book()
 SERVICE_LEVELS = tuple(name for name in DEFINITIONS if ".sl" in name or name.startswith(("sl.", "huawei.", "vicidial.", "wazo.answered")))
-ABANDONMENTS = (*(name for name, known in DEFINITIONS.items() if name.startswith("abandon.") and not known.of_contacts), "loss")
+ABANDONMENTS = (*(name for name, known in DEFINITIONS.items() if name.startswith("abandon.") and known.subject is Subject.VISITS), "loss")

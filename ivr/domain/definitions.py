@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from ivr.domain.measures import ContactMeasure, Measure, Thresholds
+from ivr.domain.measures import AnyMeasure, Measure, Subject, Thresholds
 from ivr.domain.tally import Tally, total
 
 
@@ -36,9 +36,7 @@ class Parts:
         found = list(self.tallies.values())
         return found[0] if len(found) == 1 else total(found)
 
-    def count(self, measure: Measure | ContactMeasure) -> int:
-        if isinstance(measure, ContactMeasure):
-            return measure.of(self.tally)
+    def count(self, measure: AnyMeasure) -> int:
         return sum(measure.of(tally, thresholds) for thresholds, tally in self.tallies.items())
 
     @classmethod
@@ -67,8 +65,8 @@ class Definition:
     name: str
     version: int
     unit: Unit
-    numerator: Measure | ContactMeasure
-    denominator: Measure | ContactMeasure | None
+    numerator: AnyMeasure
+    denominator: AnyMeasure | None
     formula_zh: str
     formula_en: str
     source: str
@@ -79,9 +77,9 @@ class Definition:
         return self.reading(self, parts)
 
     @property
-    def of_contacts(self) -> bool:
-        """Counts calls, not visits of a queue."""
-        return isinstance(self.numerator, ContactMeasure)
+    def subject(self) -> Subject:
+        """What it counts: visits of a queue, calls, surveys."""
+        return self.numerator.subject
 
 
 def share(definition: Definition, parts: Parts) -> Value:
@@ -138,23 +136,6 @@ def handling_time(_: Definition, parts: Parts) -> Value:
     return _mean(parts.tally.talk_ms + parts.tally.wrap_ms, parts.tally.talks)
 
 
-def transfer_rate(_: Definition, parts: Parts) -> Value:
-    return ratio(parts.tally.transferred, parts.tally.talks)
-
-
-def unrecovered_rate(definition: Definition, parts: Parts) -> Value:
-    return None if definition.denominator is None else ratio(parts.tally.unrecovered, parts.count(definition.denominator))
-
-
-def rating_share(part: str, whole: str) -> Callable[[Definition, Parts], Value]:
-    """Of the surveys."""
-
-    def reading(_: Definition, parts: Parts) -> Value:
-        return ratio(parts.tally.ratings[part], parts.tally.ratings[whole])
-
-    return reading
-
-
 def ratio(part: int, whole: int) -> float | None:
     """None for an empty whole: no calls is neither 0 % nor 100 %."""
     return part / whole if whole > 0 else None
@@ -185,6 +166,6 @@ def _mean(sum_ms: int, number: int) -> float | None:
 
 
 def _outcomes(definition: Definition) -> frozenset[str]:
-    if isinstance(definition.numerator, ContactMeasure):
-        raise TypeError(f"{definition.name} counts calls, which have no one wait")
+    if not isinstance(definition.numerator, Measure):
+        raise TypeError(f"{definition.name} counts what has no wait")
     return frozenset().union(*(term.outcomes for term in definition.numerator.terms))

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from ivr.domain.contacts import VisitOutcome as V
-from ivr.domain.tally import WAITING, Tally
+from ivr.domain.tally import TRANSFERRED, WAITING, Tally
 from ivr.domain.visit_record import REFUSED, VisitRecord
 
 ANSWERED = frozenset({V.ANSWERED})
 ABANDONED = frozenset({V.ABANDONED_WAIT, V.ABANDONED_RING})
 FLOW_OUT = frozenset({V.FLOW_TIMEOUT, V.FLOW_EMPTY, V.FLOW_KEY, V.FAILED})
-WITHDRAWN = frozenset({V.WITHDRAWN})
+WITHDRAWN = frozenset({V.WITHDRAWN, V.MOVED})  # by somebody of ours, out of the queue or into another
 # Asterisk raises QueueCallerAbandon, and counts Abandoned, for all of these (app_queue.c).
-ABANDONED_TO_ASTERISK = ABANDONED | {V.FLOW_TIMEOUT, V.FLOW_EMPTY, V.WITHDRAWN}
+ABANDONED_TO_ASTERISK = ABANDONED | {V.FLOW_TIMEOUT, V.FLOW_EMPTY, V.WITHDRAWN, V.MOVED}
 LEFT = ANSWERED | ABANDONED | FLOW_OUT | WITHDRAWN  # out of the queue, whichever way
 STILL_WAITING = frozenset({WAITING})
 
@@ -44,6 +45,15 @@ class Limits:
     def of(self, line: str | None) -> Thresholds:
         """``line`` is None or "" for callers who chose none."""
         return self.lines.get(line, self.default) if line else self.default
+
+
+class Subject(StrEnum):
+    """What a measure counts."""
+
+    VISITS = "visits"
+    CALLS = "calls"
+    RATINGS = "ratings"
+    WRAP_UPS = "wrap_ups"
 
 
 class Limit(StrEnum):
@@ -93,6 +103,7 @@ class Term:
 class Measure:
     """The visits of its terms, which have none in common."""
 
+    subject: ClassVar[Subject] = Subject.VISITS
     terms: tuple[Term, ...]
 
     def of(self, tally: Tally, thresholds: Thresholds) -> int:
@@ -107,17 +118,77 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkMeasure:
+    """Talks that ended, of which it is known how long they took; with ``transferred`` those the agent gave away."""
+
+    subject: ClassVar[Subject] = Subject.VISITS
+    transferred: bool = False
+
+    def of(self, tally: Tally, _: Thresholds) -> int:
+        return tally.transferred if self.transferred else tally.talks
+
+    def counts(self, record: VisitRecord, _: Thresholds) -> bool:
+        known = record.talk_ended_at is not None and record.talk_ms is not None
+        return known and (record.ended_by == TRANSFERRED or not self.transferred)
+
+
+@dataclass(frozen=True, slots=True)
+class RingMeasure:
+    """Visits that are over and had a phone ring."""
+
+    subject: ClassVar[Subject] = Subject.VISITS
+
+    def of(self, tally: Tally, _: Thresholds) -> int:
+        return tally.rings
+
+    def counts(self, record: VisitRecord, _: Thresholds) -> bool:
+        return record.outcome is not None and record.ring_ms is not None
+
+
+@dataclass(frozen=True, slots=True)
 class ContactMeasure:
-    """Calls that ended in one of these ways, whether they came to a queue or not."""
+    """Calls that ended in one of these ways, whether they came to a queue or not. ``unrecovered``: those nobody got back to in time."""
 
+    subject: ClassVar[Subject] = Subject.CALLS
     outcomes: frozenset[str]
+    unrecovered: bool = False
 
-    def of(self, tally: Tally) -> int:
-        return sum(tally.contacts[outcome] for outcome in self.outcomes)
+    def of(self, tally: Tally, _: Thresholds) -> int:
+        return tally.unrecovered if self.unrecovered else sum(tally.contacts[outcome] for outcome in self.outcomes)
 
-    def counts(self, kind: str) -> bool:
+    def counts(self, kind: str, *, unrecovered: bool) -> bool:
         """``kind``: the contact's outcome, or ``tally.IN_GREETING``."""
-        return kind in self.outcomes
+        return kind in self.outcomes and (unrecovered or not self.unrecovered)
+
+
+@dataclass(frozen=True, slots=True)
+class RatingMeasure:
+    """Surveys: ``part`` is offered, answered, satisfied or dissatisfied."""
+
+    subject: ClassVar[Subject] = Subject.RATINGS
+    part: str
+
+    def of(self, tally: Tally, _: Thresholds) -> int:
+        return tally.ratings[self.part]
+
+    def counts(self, rating: int | None) -> bool:
+        tally = Tally()
+        tally.add_rating(rating)
+        return tally.ratings[self.part] > 0
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUpMeasure:
+    """Wrap-ups that were measured."""
+
+    subject: ClassVar[Subject] = Subject.WRAP_UPS
+
+    def of(self, tally: Tally, _: Thresholds) -> int:
+        return tally.wraps
+
+
+VisitMeasure = Measure | TalkMeasure | RingMeasure
+AnyMeasure = VisitMeasure | ContactMeasure | RatingMeasure | WrapUpMeasure
 
 
 def visits(*outcomes: Iterable[str], within: Limit | float | None = None, beyond: Limit | float | None = None) -> Measure:

@@ -100,8 +100,7 @@ class Tally:
             self.talks += 1
             self.talk_ms += record.talk_ms
             self.held_ms += record.held_ms or 0
-        if record.ended_by == TRANSFERRED:
-            self.transferred += 1
+            self.transferred += record.ended_by == TRANSFERRED
 
     def add_contact(self, outcome: ContactOutcome, nodes: int) -> None:
         """A call that ended. ``nodes``: how many of the flow it came through; one is the greeting."""
