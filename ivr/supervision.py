@@ -94,6 +94,7 @@ def _console_settings(settings: Settings) -> ConsoleSettings:
     return ConsoleSettings(
         zone=settings.zone,
         recordings=settings.paths.recordings,
+        reports=settings.paths.reports,
         lines={name: {"zh": line.name.zh, "en": line.name.en} for name, line in settings.lines.items()},
         https=settings.console.https,
         session_h=settings.console.session_h,

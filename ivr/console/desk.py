@@ -33,6 +33,7 @@ class May(Enum):
     CALL_BACK = auto()
     HANDLE_CASES = auto()
     SET_HOURS = auto()
+    SEE_REPORTS = auto()
     LISTEN = auto()
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.console import agents_pages, api, events, hours_pages, pages, recordings
+from ivr.console import agents_pages, api, events, hours_pages, pages, recordings, reports_pages
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIX = "/api/v1"
+_FILES = frozenset({"audio/wav", "application/octet-stream"})
 _LIST = {"state": "Only in this state.", "limit": "How many at most, 1 to 500."}
 
 
@@ -145,6 +146,23 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET",
+        "/reports",
+        reports_pages.reports_json,
+        "The reports that were made, the newest first, with where their files are and whether they were sent",
+        query={"kind": "day, week or month.", "limit": _LIST["limit"]},
+        refusals=(400, 401, 403),
+    ),
+    Operation(
+        "GET",
+        "/reports/{kind}/{first}/{file}",
+        reports_pages.report,
+        "One file of a report: zh or en, and html, xlsx or csv, as zh.xlsx",
+        media="application/octet-stream",
+        refusals=(401, 403, 404),
+        patterns=reports_pages.PATTERNS,
+    ),
+    Operation(
+        "GET",
         "/recordings/{number}",
         recordings.of_complaint,
         "A complaint's recording, whole or by Range; with a log-in or a signed link",
@@ -223,7 +241,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     if operation.method != "GET":
         parameters.append({"$ref": "#/components/parameters/csrf"})
     schema = {"type": "string"} if operation.media == "text/event-stream" else {"type": "object"}
-    content = {operation.media: {} if operation.media == "audio/wav" else {"schema": schema}}
+    content = {operation.media: {} if operation.media in _FILES else {"schema": schema}}
     responses: dict[str, Any] = {str(operation.success): {"description": operation.summary, "content": content}}
     responses |= {str(status): {"$ref": "#/components/responses/error"} for status in operation.refusals}
     found: dict[str, Any] = {"summary": operation.summary, "parameters": parameters, "responses": responses}

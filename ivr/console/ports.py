@@ -114,4 +114,5 @@ class ConsoleSettings:
     service_level_target: float = 0.8
     loss_target: float = 0.1
     most_streams: int = 64
+    reports: Path | None = None  # the folder where they lie
     metrics_from_anywhere: bool = False

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from aiohttp import web
 
 from ivr.board import Board
-from ivr.console import actions, agents_pages, doors, hours_pages, openapi, pages
+from ivr.console import actions, agents_pages, doors, hours_pages, openapi, pages, reports_pages
 from ivr.console.accounts import Accounts
 from ivr.console.agents_live import LIVE_AGENTS, LiveAgents
 from ivr.console.desk import DESK, Desk, desk
@@ -75,6 +75,8 @@ class Console:
                 web.post("/callbacks/{id}/cancel", actions.cancel),
                 web.get("/agents", agents_pages.agents),
                 web.get("/agents/board", agents_pages.agents_board),
+                web.get("/reports", reports_pages.reports),
+                web.get(reports_pages.ROUTE, reports_pages.report),
                 web.get("/hours", hours_pages.hours),
                 web.post("/hours/overrides", hours_pages.set_hours),
                 web.post("/hours/overrides/{override:[0-9]{1,9}}/withdraw", hours_pages.withdraw),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ivr.console import agents_words, hours_words
+from ivr.console import agents_words, hours_words, reports_words
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -290,6 +290,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "error.csrf": ("页面已过期，请返回并刷新后重试。", "This page is too old: go back, reload it, and try again."),
     "error.home": ("回到实时看板", "To the live board"),
     **hours_words.WORDS,
+    **reports_words.WORDS,
     **agents_words.WORDS,
 }
 
