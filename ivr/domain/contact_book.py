@@ -16,6 +16,7 @@ from ivr.domain.contacts import Contact
 from ivr.domain.journal import Journal
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.reading import Reading
+from ivr.domain.strays import Strays
 
 # A contact is opened by these alone; other facts of unknown calls are of calls that are none of ours.
 OPENING = (asterisk.CallArrived, session.CallTaken, session.ServedByFallback)
@@ -87,6 +88,7 @@ class ContactBook:
         self._made_by_us: set[str] = set()
         self._present: dict[str, set[str]] = {}  # by PBX: contacts named by the snapshot that is coming in
         self._lost_at: dict[str, datetime] = {}
+        self._strays = Strays()
 
     def apply(self, entry: Entry, *, driven: Container[str] = frozenset()) -> Applied:
         """Take in one fact. ``driven``: contacts a session drives now, which a snapshot can't know better."""
@@ -98,9 +100,10 @@ class ContactBook:
             case asterisk.LinkEstablished():
                 return self._interrupted(entry, fact)
             case asterisk.CallPresent():
-                if pbx in self._present and (found := self._contact_of(pbx, fact)):
-                    self._present[pbx].add(found)
+                self._seen(pbx, fact)
                 return Applied()
+            case asterisk.CallerWaiting() if entry.source is Source.AMI:
+                self._seen(pbx, fact)
             case asterisk.SnapshotComplete():
                 return self._missing(entry, driven)
             case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
@@ -172,13 +175,19 @@ class ContactBook:
         return None
 
     def _of_contact(self, entry: Entry) -> Applied:
-        contact_id = self._contact_of(entry.pbx, entry.fact) or self._opened_by(entry)
+        contact_id = self._contact_of(entry.pbx, entry.fact)
+        if contact_id is not None:
+            held = self._held[contact_id]
+            if not self._note(held, contact_id, entry):
+                return Applied()
+            return Applied((self._read(contact_id, held),), (entry,))
+        contact_id = self._opened_by(entry)
         if contact_id is None:
+            self._strays.keep(entry)
             return Applied()
         held = self._held[contact_id]
-        if not self._note(held, contact_id, entry):
-            return Applied()
-        return Applied((self._read(contact_id, held),), (entry,))
+        kept = [told for told in (*self._strays.of(entry), entry) if self._note(held, contact_id, told)]
+        return Applied((self._read(contact_id, held),), tuple(kept))
 
     def _opened_by(self, entry: Entry) -> str | None:
         fact = entry.fact
@@ -249,6 +258,10 @@ class ContactBook:
                 for found, held in self._live(entry.pbx)
             ],
         )
+
+    def _seen(self, pbx: str, fact: asterisk.Fact) -> None:
+        if pbx in self._present and (found := self._contact_of(pbx, fact)):
+            self._present[pbx].add(found)
 
     def _missing(self, entry: Entry, driven: Container[str]) -> Applied:
         """What a snapshot didn't name has ended while nobody watched."""

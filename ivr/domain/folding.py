@@ -165,6 +165,7 @@ def _interrupted(contact: Contact, fact: session.WatchInterrupted) -> None:
         if visit.open or visit.talking:
             visit.uncertain = True
             visit.unwatched_from = visit.unwatched_from or fact.since
+            visit_folding.lose_sight_of_rings(visit, fact.since)
 
 
 def _missed(contact: Contact, fact: session.CallMissing) -> None:

@@ -17,6 +17,7 @@ SAME_MOMENT = timedelta(seconds=2)
 JUST_BEFORE = timedelta(seconds=0.5)
 # When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
 ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
+UNSEEN = "UNSEEN"  # a ring that was going on when the link was lost
 
 
 def joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
@@ -66,11 +67,18 @@ def picked_up(contact: Contact, fact: asterisk.AgentPickedUp) -> None:
 
 def ring_ended(contact: Contact, fact: asterisk.AgentRingEnded) -> None:
     for ring in (ring for visit in contact.visits for ring in visit.rings):
-        if ring.agent_call == fact.agent_call and ring.ended_at is None:
+        if ring.agent_call == fact.agent_call and (ring.ended_at is None or ring.result == UNSEEN):
             ring.ended_at, ring.result = fact.at, fact.result
     visit = _found(contact, fact.call)
     if visit and visit.agent_call == fact.agent_call:
         visit.picked_up_at = visit.agent_call = None  # picked up, and gone before the two were joined
+
+
+def lose_sight_of_rings(visit: Visit, since: datetime) -> None:
+    """The link is down: a ring whose end nobody tells afterwards ended meanwhile."""
+    for ring in visit.rings:
+        if ring.ended_at is None:
+            ring.ended_at, ring.result = since, UNSEEN
 
 
 def answered(contact: Contact, fact: asterisk.AgentAnswered) -> None:
