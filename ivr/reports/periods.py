@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -79,7 +79,7 @@ def due_at(period: Period, daily_at: time, zone: ZoneInfo) -> datetime:
 
 def due(
     now: datetime,
-    kinds: Mapping[Kind, Container[date]],
+    kinds: Mapping[Kind, Set[date]],
     daily_at: time,
     zone: ZoneInfo,
     *,
@@ -88,7 +88,8 @@ def due(
 ) -> list[Period]:
     """Which reports are to be made now, the oldest first.
 
-    ``kinds`` gives for each wanted kind the first days of those made already; a kind of which none was ever made begins with the latest.
+    ``kinds`` gives for each wanted kind the first days of those made already. A kind begins with the latest when none was ever made, and
+    nothing from before its first is made up later.
     Nothing is made of a time that ended before ``since``, when the first call came: a new hotline has no past to report.
     """
     found: list[Period] = []
@@ -96,12 +97,11 @@ def due(
         period = Period.around(kind, now.astimezone(zone).date()).previous
         if due_at(period, daily_at, zone) > now:
             period = period.previous
+        earliest = min(made, default=period.first)
         for _ in range(bounds[kind]):
-            if period.end(zone) <= since:
+            if period.end(zone) <= since or period.first < earliest:
                 break
             if period.first not in made:
                 found.append(period)
-            if not made:
-                break
             period = period.previous
     return sorted(found, key=lambda period: (period.after, period.kind))

@@ -38,7 +38,9 @@ def visit(queue: str, at: datetime, wait_s: float, outcome: VisitOutcome, *, age
     return Visit(queue, at, picked_up_at=left, answered_at=left, talk_ended_at=ended, agent=agent, ended_by="caller", outcome=outcome)
 
 
-def call(contact: str, at: datetime, *visits: Visit, line: str | None = "hr", steps: Sequence[tuple[str, str]] = (), lasts_s: float = 30.0) -> Contact:
+def call(
+    contact: str, at: datetime, *visits: Visit, line: str | None = "hr", steps: Sequence[tuple[str, str]] = (), lasts_s: float = 30.0
+) -> Contact:
     """A contact that began at ``at``; it hung up in the menus where it entered no queue."""
     last = max([at + timedelta(seconds=lasts_s), *(found.talk_ended_at or found.left_at or at for found in visits)])
     path = [PathStep(node, at + timedelta(seconds=2 * number), keys) for number, (node, keys) in enumerate(steps)]
@@ -63,7 +65,9 @@ def keep(database: Database, found: Iterable[Contact]) -> None:
     database.write_now(partial(contacts.save, sealer=SEALER, contacts=list(found)))
 
 
-def complain(database: Database, key: str, filed_at: datetime, *, line: str = "complaint", finding: str | None = None, **steps: datetime) -> str:
+def complain(
+    database: Database, key: str, filed_at: datetime, *, line: str = "complaint", finding: str | None = None, **steps: datetime
+) -> str:
     """A complaint with the steps taken, by name and time; its number."""
     new = NewComplaint(key, key, line, "1234", CALLER, "王明", CALLER, None, None, False)
     number = database.write_now(partial(complaints.file, sealer=SEALER, new=new, prefix="C", zone=ZONE, now=filed_at))
@@ -81,7 +85,9 @@ def complain(database: Database, key: str, filed_at: datetime, *, line: str = "c
     return number
 
 
-def promise(database: Database, key: str, at: datetime, reason: Reason, state: str, results: Sequence[str] = (), last: str | None = None) -> None:
+def promise(
+    database: Database, key: str, at: datetime, reason: Reason, state: str, results: Sequence[str] = (), last: str | None = None
+) -> None:
     """A promised call in this state, with its dials."""
     new = NewPromise(key, reason, f"+86139{abs(hash(key)) % 10**8:08}", "hr", "zh", at, at + timedelta(days=4), "test", line="hr")
     made = database.write_now(partial(callbacks.promise, sealer=SEALER, new=new, now=at))
@@ -91,7 +97,11 @@ def promise(database: Database, key: str, at: datetime, reason: Reason, state: s
         row.state, row.last_result = state, last or (results[-1] if results else None)
         for number, result in enumerate(results, 1):
             when = at + timedelta(minutes=5 * number)
-            session.add(CallbackAttemptRow(channel_id=f"{key}-{number}", callback=made, number=number, dialled_at=when, ended_at=when, result=result))  # type: ignore[attr-defined]
+            session.add(
+                CallbackAttemptRow(
+                    channel_id=f"{key}-{number}", callback=made, number=number, dialled_at=when, ended_at=when, result=result
+                )
+            )  # type: ignore[attr-defined]
 
     database.write_now(dialled)
 
@@ -134,13 +144,25 @@ def weeks(database: Database, first: date, days: int, a_day: int = 120) -> None:
             elif luck < 0.24:
                 outcome = dice.choice((VisitOutcome.FLOW_TIMEOUT, VisitOutcome.FULL, VisitOutcome.FLOW_KEY))
             agent = dice.choice(("101", "102", "103", "104"))
-            made.append(call(identity, at, visit(line, at + timedelta(seconds=9), wait, outcome, agent=agent, talk_s=dice.expovariate(1 / 180)), line=line, steps=steps))
+            made.append(
+                call(
+                    identity,
+                    at,
+                    visit(line, at + timedelta(seconds=9), wait, outcome, agent=agent, talk_s=dice.expovariate(1 / 180)),
+                    line=line,
+                    steps=steps,
+                )
+            )
             if outcome is VisitOutcome.ANSWERED and dice.random() < 0.4:
                 rate(database, identity, at, dice.choice((None, None, 5, 5, 4, 3, 1)), line)
         keep(database, made)
         for number in range(dice.randrange(3)):
             at = local(day, 11, number)
-            told = {"verify": at + timedelta(hours=5), "solve": at + timedelta(days=1), "inform": at + timedelta(days=dice.choice((1, 2, 4)))}
+            told = {
+                "verify": at + timedelta(hours=5),
+                "solve": at + timedelta(days=1),
+                "inform": at + timedelta(days=dice.choice((1, 2, 4))),
+            }
             complain(database, f"{day}-{number}", at, finding=dice.choice(("unfounded", "ordinary", "serious")), **told)
         for number in range(dice.randrange(6)):
             results = dice.choice((["bridged"], ["no_answer", "bridged"], ["no_answer", "busy", "no_answer"], []))
