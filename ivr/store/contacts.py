@@ -224,18 +224,24 @@ def _visit_as_json(visit: Visit) -> dict[str, Any]:
 def _visit(data: dict[str, Any]) -> Visit:
     """What an older version didn't know of a visit is as ``Visit`` has it by itself."""
     times: dict[str, Any] = {name: _at(data[name]) for name in _VISIT_TIMES if name in data}
-    plain: dict[str, Any] = {name: data[name] for name in _VISIT_PLAIN if name in data}
+    plain: dict[str, Any] = {name: _tuple(data[name]) for name in _VISIT_PLAIN if name in data}
     outcome = VisitOutcome(data["outcome"]) if data["outcome"] else None
     return Visit(**plain, **times, rings=[_ring(ring) for ring in data["rings"]], outcome=outcome)
 
 
-def _ring_as_json(ring: Ring) -> list[str | None]:
-    return [ring.agent, ring.agent_call, ring.began_at.isoformat(), ring.ended_at.isoformat() if ring.ended_at else None, ring.result]
+def _tuple(value: Any) -> Any:
+    """JSON knows no tuples, and a visit has no lists but its rings."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _ring_as_json(ring: Ring) -> list[Any]:
+    return [value.isoformat() if isinstance(value := getattr(ring, each.name), datetime) else value for each in fields(Ring)]
 
 
 def _ring(data: Sequence[Any]) -> Ring:
-    agent, call, began, ended, *result = data
-    return Ring(agent, call, datetime.fromisoformat(began), _at(ended), *result)
+    """Its fields in their order; an older version knew fewer."""
+    agent, call, began, ended, *rest = data
+    return Ring(agent, call, datetime.fromisoformat(began), _at(ended), *rest)
 
 
 def _at(text: str | None) -> datetime | None:
