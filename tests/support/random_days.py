@@ -122,7 +122,8 @@ def read_beside_sessions(day: Day, entries: Iterable[Timed]) -> Mapping[str, Con
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """How exactly a source can tell. ``log_only``: nobody saw more than queue_log has; ``gaps``: either may have told it."""
+    """How exactly a source can tell. ``log_only``: nobody saw more than queue_log has; ``gaps``: either may have told it,
+    and the sessions told theirs."""
 
     tolerance_s: float
     log_only: bool = False
@@ -136,8 +137,9 @@ class Yardstick:
         if len(visits) != len(contact.visits):
             return [f"{len(contact.visits)} visits read, {len(visits)} made: {[str(visit.outcome) for visit in contact.visits]}"]
         found = [wrong for pair in zip(visits, contact.visits, strict=True) for wrong in self._of_visit(*pair)]
-        if not self.log_only and contact.outcome != truth.outcome:
-            found.append(f"outcome {contact.outcome}, was {truth.outcome}")
+        outcome = truth.full_outcome if self.gaps else truth.outcome
+        if not self.log_only and contact.outcome != outcome:
+            found.append(f"outcome {contact.outcome}, was {outcome}")
         if not self.log_only and not self.gaps:
             found += self._apart("ended", contact.ended_at, truth.ended_us)
         return found

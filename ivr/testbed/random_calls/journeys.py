@@ -237,7 +237,7 @@ class _World:
         visit = VisitTruth(room.plan.name, now)
         call.truth.visits.append(visit)
         if status := room.refusal():
-            visit.outcome, visit.left_us, visit.in_log = _REFUSED[status], now, self.plan.log_refusals
+            visit.outcome, visit.left_us, visit.logged_left_us, visit.in_log = _REFUSED[status], now, now, self.plan.log_refusals
             if visit.in_log:
                 self.wire.log(call.channel.uniqueid, room.plan.name, "NONE", status, "")
             self._exit_told(call, status)

@@ -32,7 +32,7 @@ class Leg:
 
 @dataclass(slots=True)
 class Guest:
-    """A caller in a queue. ``gone``: he has hung up, which app_queue notices at the end of a member delay."""
+    """A caller in a queue. ``gone_us``: when he hung up, which app_queue notices at the end of a member delay."""
 
     channel: Channel
     visit: VisitTruth
@@ -42,7 +42,7 @@ class Guest:
     picked: Leg | None = None
     deadline_us: int = 0
     done: bool = False
-    gone: bool = False
+    gone_us: int = 0
     rests_until_us: int = 0
     timers: list[Timer] = field(default_factory=list)
     ring_ends: Timer | None = None
@@ -97,7 +97,7 @@ class QueueRoom:
         """Ring free phones for whoever waits, first come first."""
         now = self._clock.now_us
         for guest in self.line:
-            if guest.legs or guest.picked or guest.gone or guest.rests_until_us > now:
+            if guest.legs or guest.picked or guest.gone_us or guest.rests_until_us > now:
                 continue
             free = [agent for agent in self.agents if agent.free(now)]
             if not free:
@@ -198,7 +198,7 @@ class QueueRoom:
 
     def _dumped(self, guest: Guest, leg: Leg) -> None:
         """The agent hung up before the two were joined; the caller goes on waiting."""
-        if guest.gone:
+        if guest.gone_us:
             self._join_both(guest, leg)
             return
         guest.picked, guest.visit.left_us = None, 0
@@ -211,15 +211,15 @@ class QueueRoom:
 
     def _join_both(self, guest: Guest, leg: Leg) -> None:
         now, caller, visit = self._clock.now_us, guest.channel, guest.visit
-        if guest.gone:  # he hung up during the member delay: app_queue notices now, and names the member
-            leg.offer.result, visit.left_us = "lost", 0
+        if guest.gone_us:  # he hung up during the member delay: app_queue notices now, and names the member
+            leg.offer.result = "lost"
             self._leave_unanswered(guest, "abandoned_ring", "HANGUP", "ABANDON", member=leg)
             return
         for timer in guest.timers:
             timer.off = True
         self._leave(guest)
         guest.done = True
-        visit.outcome, visit.answered_us, visit.agent = "answered", now, leg.agent.name
+        visit.outcome, visit.answered_us, visit.logged_left_us, visit.agent = "answered", now, now, leg.agent.name
         hold = self._seconds(guest.stay.joined_us)
         ring = (leg.channel.up_us - leg.offer.began_us) // SECOND
         self._wire.log(caller.uniqueid, self.plan.name, leg.agent.name, "CONNECT", hold, leg.channel.uniqueid, ring)
@@ -233,11 +233,11 @@ class QueueRoom:
 
     def hung_up(self, guest: Guest) -> None:
         """The caller hangs up while he waits."""
-        if guest.done or guest.gone:
+        if guest.done or guest.gone_us:
             return
         self._say(guest, "HangupRequest", None, ("Cause",), ("16",))
         if guest.picked:
-            guest.gone = True
+            guest.gone_us = self._clock.now_us
             return
         self._cancel(guest)
         outcome = "abandoned_ring" if guest.legs else "abandoned_wait"
@@ -298,7 +298,8 @@ class QueueRoom:
         self._left(guest, status)
 
     def _out(self, guest: Guest, outcome: str) -> None:
-        guest.visit.outcome, guest.visit.left_us = outcome, self._clock.now_us
+        visit = guest.visit
+        visit.outcome, visit.left_us, visit.logged_left_us = outcome, guest.gone_us or self._clock.now_us, self._clock.now_us
         guest.done = True
         for timer in guest.timers:
             timer.off = True

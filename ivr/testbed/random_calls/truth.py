@@ -32,14 +32,16 @@ class OfferTruth:
 class VisitTruth:
     """One entry into one queue. Times in µs since 1970, 0 = never.
 
-    ``left_us`` is where the wait ends: the pick-up of who was answered, else the exit. A talk's end by a Redirect is not in queue_log,
-    which tells the caller's hang-up instead (``logged_end_us``). ``in_log`` is False for who was refused at the door.
+    ``left_us`` is where the wait ends: the pick-up of who was answered, else the exit; queue_log knows when the two were joined, and
+    notices a hang-up during a member delay at its end (``logged_left_us``). A talk's end by a Redirect is not in queue_log, which tells
+    the caller's hang-up instead (``logged_end_us``). ``in_log`` is False for who was refused at the door.
     """
 
     queue: str
     joined_us: int
     outcome: str = ""
     left_us: int = 0
+    logged_left_us: int = 0
     answered_us: int = 0
     talk_ended_us: int = 0
     logged_end_us: int = 0
@@ -55,8 +57,8 @@ class VisitTruth:
 
     @property
     def logged_wait_s(self) -> float:
-        """To where queue_log sees the end: of who was answered it only knows when the two were joined."""
-        return ((self.answered_us or self.left_us) - self.joined_us) / SECOND
+        """To where queue_log sees the end."""
+        return (self.logged_left_us - self.joined_us) / SECOND
 
     @property
     def talk_s(self) -> float | None:
