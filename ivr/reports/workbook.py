@@ -174,7 +174,8 @@ class _Writer:
                     **look,
                 }
             )
-        drawn.set_title({"name": chart.title, "name_font": {"size": 11}})
+        # By its cell: some texts would be taken for a reference.
+        drawn.set_title({"name": [sheet, first - 1, 0], "name_font": {"size": 11}})
         drawn.set_legend({"position": "bottom"} if len(chart.series) > 1 else {"none": True})
         drawn.set_y_axis(
             {
