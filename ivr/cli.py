@@ -16,6 +16,7 @@ from ivr import (
     cli_asterisk,
     cli_callbacks,
     cli_complaints,
+    cli_explain,
     cli_flow,
     cli_forecast,
     cli_hours,
@@ -51,6 +52,8 @@ app.add_typer(cli_users.app, name="users")
 app.add_typer(database, name="db")
 
 app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")(cli_report.report)
+app.command(epilog="Example: ivrd explain sl.strict --from yesterday --queue complaint")(cli_explain.explain)
+calls.command("explain", epilog="Example: ivrd calls explain 1795296429.69")(cli_explain.calls_explain)
 app.command("forecast", epilog="Example: ivrd forecast --queue hr --from 2026-12-01 --target 80/20")(cli_forecast.forecast_command)
 app.command(epilog="Example: ivrd replay abandon.ami queue_log --explain")(cli_replay.replay)
 

@@ -96,7 +96,7 @@ def show(
     if found is None:
         fail(f"there is no call {contact}")
     contact_id, entries = found
-    by_source = {source.value: [_shown(entry, settings.zone) for entry in entries if entry.source is source] for source in Source}
+    by_source = {source.value: [shown_fact(entry, settings.zone) for entry in entries if entry.source is source] for source in Source}
     if as_json:
         print_json({"contact": contact_id, "facts": by_source})
         return
@@ -107,13 +107,14 @@ def show(
     for source, facts in by_source.items():
         for number, fact in enumerate(facts):
             details = {name: value for name, value in fact.items() if name not in ("at", "fact", "contact")}
-            table.add_row(source if number == 0 else "", fact["at"][11:23], fact["fact"], _one_line(details))
+            table.add_row(source if number == 0 else "", fact["at"][11:23], fact["fact"], one_line(details))
         if facts:
             table.add_section()
     plain_console(soft_wrap=True).print(table)
 
 
-def _shown(entry: Entry, zone: ZoneInfo) -> dict[str, Any]:
+def shown_fact(entry: Entry, zone: ZoneInfo) -> dict[str, Any]:
+    """When, what, and its fields; times in ``zone``, numbers and names masked."""
     fact = entry.fact
     values: dict[str, Any] = {}
     for name, value in encoded(fact).items():
@@ -132,7 +133,8 @@ def _masked(name: str, value: Any) -> Any:
     return masked_name(value) if name == "caller_name" else _NUMBER.sub(lambda match: masked(match[0]), value)
 
 
-def _one_line(details: dict[str, Any]) -> str:
+def one_line(details: dict[str, Any]) -> str:
+    """For a table's cell; what says nothing is left out."""
     return "  ".join(f"{name}={value}" for name, value in details.items() if value not in ("", None, False))
 
 

@@ -70,13 +70,19 @@ def read(
     return found
 
 
+def entered_between(session: Session, start: datetime, end: datetime) -> Iterator[VisitRecord]:
+    """The visits that entered their queue in [start, end), whether they are rows yet or not."""
+    filled = max(start, min(end, complete_from(session)))
+    if start < filled:
+        old = visit_rows.in_contacts_between(session, start, filled)
+        yield from (record for record in old if start <= record.joined_at < filled)
+    yield from visit_rows.joined_between(session, filled, end)
+
+
 def waiting_at(session: Session, moment: datetime) -> list[VisitRecord]:
     """Visits that had begun before it and were left at it or later: what is carried into an interval that begins then."""
-    earliest = moment - LONGEST_CALL
-    filled = max(earliest, min(moment, complete_from(session)))
-    old = (record for record in visit_rows.in_contacts_between(session, earliest, filled) if earliest <= record.joined_at < filled)
-    found = (*old, *visit_rows.joined_between(session, filled, moment))
-    return [record for record in found if record.exited_at is None or record.exited_at >= moment]
+    entered = entered_between(session, moment - LONGEST_CALL, moment)
+    return [record for record in entered if record.exited_at is None or record.exited_at >= moment]
 
 
 def stale_minutes(session: Session, start: datetime, end: datetime) -> set[datetime]:
