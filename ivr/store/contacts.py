@@ -22,6 +22,11 @@ LONGEST_CALL = timedelta(hours=4)  # hotline.longest_call_s can't be set beyond 
 # In ``progress``: what follows from the contact's end was done. It is done once, whatever is told of the call later.
 FOLLOWED = "followed"
 
+_COLUMNS = {"id", "started_at", "call", "pbx", "caller", "caller_name", "dialled", "sip_call_id", "line", "language", "flow_version"}
+_COLUMNS |= {"ended_at", "failure", "served_by", "path", "visits"}
+# What else is known of a contact is read with it and never queried alone.
+_PROGRESS = tuple(each.name for each in fields(Contact) if each.name not in _COLUMNS)
+
 CONTACTS: Table = ContactRow.__table__  # type: ignore[assignment]
 
 
@@ -88,19 +93,7 @@ def _row(sealer: Sealer, contact: Contact, before: Any, *, followed: bool) -> di
         "nodes": len(contact.path),
         "path": [{"node": step.node, "at": step.at.isoformat(), "keys": step.keys} for step in contact.path],
         "visits": [_visit_as_json(visit) for visit in contact.visits],
-        "progress": {
-            "complaint": contact.complaint,
-            "complaint_complete": contact.complaint_complete,
-            "left_message": contact.left_message,
-            "callback": contact.callback,
-            "found_closed": contact.found_closed,
-            "hung_up_in_flow": contact.hung_up_in_flow,
-            "finished": contact.finished,
-            "talked_to": contact.talked_to,
-            "resume": contact.resume,
-            "end_uncertain": contact.end_uncertain,
-            **({FOLLOWED: True} if followed else {}),
-        },
+        "progress": {**{name: getattr(contact, name) for name in _PROGRESS}, **({FOLLOWED: True} if followed else {})},
     }
 
 
@@ -188,19 +181,10 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         ended_at=row.ended_at,
         path=[PathStep(step["node"], datetime.fromisoformat(step["at"]), step["keys"]) for step in row.path],
         visits=visits_of_row(row),
-        complaint=progress.get("complaint"),
-        complaint_complete=bool(progress.get("complaint_complete")),
-        left_message=bool(progress.get("left_message")),
-        callback=progress.get("callback"),
-        found_closed=bool(progress.get("found_closed")),
-        hung_up_in_flow=bool(progress.get("hung_up_in_flow")),
-        finished=bool(progress.get("finished")),
-        talked_to=progress.get("talked_to"),
         failure=row.failure,
         served_by=row.served_by,
-        resume=progress.get("resume"),
-        end_uncertain=bool(progress.get("end_uncertain")),
         pbx=row.pbx,
+        **{name: progress[name] for name in _PROGRESS if name in progress},
     )
 
 
