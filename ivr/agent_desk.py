@@ -140,7 +140,7 @@ class AgentDesk:
             database,
             sealer,
             settings.zone,
-            pbx=getattr(settings.asterisk, "name", "main"),
+            pbx=settings.asterisk.name,
             book=AgentBook(settings.shifts.rules),
             plan=ShiftPlan(settings.shifts.file, settings.zone, [agent.name for agent in settings.agents.values()]),
             longest_break=settings.shifts.longest_break,

@@ -158,7 +158,7 @@ class AgentBook:
         return life.past[0] if life.past else None
 
     def remember(self, key: AgentKey, intervals: Sequence[Interval], events: Iterable[AgentEvent], before: datetime) -> None:
-        """After ``restore``: what is settled of him, for those who add up his day. Events from ``before`` on are told again by ``replay``."""
+        """After ``restore``: what is settled of him, for his day's figures. Events from ``before`` on are told again by ``replay``."""
         life = self._lives[key]
         life.past = [*intervals, *life.past]
         life.past_events |= {event.key: event for event in events if event.at < before}

@@ -187,7 +187,8 @@ class AgentRecord:
         self._count(at, how, leg, offer.queue, offer.contact, rang)
 
     def _answered(self, at: datetime, fact: asterisk.AgentAnswered, leg: str, *, handed_on: bool, alone: bool) -> None:
-        if leg in self.over or leg in self.talks:
+        again = not fact.agent_call and any(talk.call == fact.call for talk in self.talks.values())  # told by the row of the talk's end
+        if leg in self.over or leg in self.talks or again:
             return
         self._evidently_member(fact.queue)
         same = leg if leg in self.offers else next((each for each, offer in self.offers.items() if offer.call == fact.call), None)

@@ -68,6 +68,14 @@ def call(begin: float, answer: float, end: float, name: str = "1", queue: str = 
     ]
 
 
+# queue_log's rows of a call from 100 to 165.
+LOG_OF_A_TALK: list[Fact] = [
+    asterisk.AgentRang(at(100), "", "c2", "hr", LI.agent, "l2"),
+    asterisk.AgentAnswered(at(105), "", "c2", "hr", LI.agent, "l2"),
+    asterisk.TalkEnded(at(165), "", "c2", "hr", LI.agent, EndedBy.AGENT),
+]
+
+
 def told(facts: Iterable[Fact], source: Source = Source.AMI, book: AgentBook | None = None) -> AgentBook:
     book = book or AgentBook()
     for fact in facts:
