@@ -82,6 +82,9 @@ def write_files(
         "extensions.conf": "\n".join(dialplan) + "\n",
         "musiconhold.conf": file_text(),
     }
+    if flavour is not Flavour.OURS:  # hardly anybody's has a name
+        general = plan.configuration / "asterisk.conf"
+        texts["asterisk.conf"] = general.read_text(encoding="utf-8").replace(f"systemname = {plan.name}\n", "")
     for name, text in texts.items():
         (plan.configuration / name).write_text(text, encoding="utf-8")
 
@@ -108,8 +111,7 @@ def _pjsip(plan: AsteriskPlan, scenes: Sequence[Placed], flavour: Flavour, ports
         section("trunk-peers", [("type", "identify"), ("endpoint", "trunk"), ("match", ADDRESS)]),
     ]
     for placed in scenes:
-        names = {placed.number(AGENTS[name]): placed.agent(name) for name in AGENTS}
-        for number, name in {**names, placed.number(OUTSIDE): f"Reception {placed.number(OUTSIDE)}"}.items():
+        for number, name in placed.telephones.items():
             endpoint: list[Pair] = [
                 *(("type", "endpoint"), ("context", PHONES), ("identify_by", "username"), ("aors", number)),
                 *(("callerid", f'"{name}" <{number}>'), ("device_state_busy_at", 1)),

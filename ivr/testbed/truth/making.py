@@ -23,20 +23,20 @@ STREAM, LOG, EXPECTED = "stream.ami", "queue_log", "expected.json"
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """``stream``: AMI's bytes from the banner on; ``log``: the queue_log's rows; ``told``: of each scene, by its name."""
+    """``stream``: AMI's bytes from the banner on; ``log``: the queue_log's rows; ``told``: of each scene, by its name, or why it failed."""
 
     stream: bytes
     log: bytes
-    told: dict[str, Told]
+    told: dict[str, Told | SceneError]
 
 
 async def record(scenes: Sequence[Placed], flavour: Flavour, program: AsteriskProgram) -> Capture:
-    """Play the scenes at once on an Asterisk of their own. Raises SceneError where one can't be played, TestbedError, OSError."""
+    """Play the scenes at once on an Asterisk of their own. Raises TestbedError, OSError, and SceneError where calls are left over."""
     with tempfile.TemporaryDirectory(prefix="truth-") as folder:
         async with World(Path(folder), program, flavour, scenes) as world:
             playing = {placed.scene.name: asyncio.create_task(_play(placed, world), name=placed.scene.name) for placed in scenes}
             try:
-                told = dict(zip(playing, await asyncio.gather(*playing.values()), strict=True))
+                told = {name: await task for name, task in playing.items()}
             finally:
                 for task in playing.values():
                     task.cancel()
@@ -45,11 +45,13 @@ async def record(scenes: Sequence[Placed], flavour: Flavour, program: AsteriskPr
         return Capture(stream, log, told)
 
 
-async def _play(placed: Placed, world: World) -> Told:
+async def _play(placed: Placed, world: World) -> Told | SceneError:
+    """A scene that fails leaves the others alone; its calls are ended."""
     try:
         return await placed.scene.play(world.on(placed))
     except SceneError as error:
-        raise SceneError(f"{placed.scene.name}: {error}") from error
+        await world.end_calls_of(placed)
+        return error
 
 
 def folder_name(placed: Placed, flavour: Flavour) -> str:
@@ -57,23 +59,25 @@ def folder_name(placed: Placed, flavour: Flavour) -> str:
 
 
 def keep(capture: Capture, placed: Placed, flavour: Flavour, version: str, folder: Path) -> Path:
-    """Write one scene's capture below ``folder``. Raises OSError."""
+    """Write one scene's capture below ``folder``. Raises OSError, and the SceneError of a scene that failed."""
+    told = capture.told[placed.scene.name]
+    if isinstance(told, SceneError):
+        raise told
     place = folder / folder_name(placed, flavour)
     place.mkdir(parents=True, exist_ok=True)
     (place / STREAM).write_bytes(capture.stream)
     (place / LOG).write_bytes(capture.log)
-    told = {"scene": placed.scene.name, "what": placed.scene.what, "flavour": flavour, "asterisk": version}
-    told |= _rounded(capture.told[placed.scene.name].as_json())
-    (place / EXPECTED).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole = {"scene": placed.scene.name, "what": placed.scene.what, "flavour": flavour, "asterisk": version, **rounded(told.as_json())}
+    (place / EXPECTED).write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return place
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Times to the hundredth."""
     if isinstance(value, float):
         return round(value, 2)
     if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: rounded(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
+        return [rounded(each) for each in value]
     return value

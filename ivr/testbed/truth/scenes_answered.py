@@ -180,7 +180,7 @@ async def members(on: On) -> Told:
     await on.act("QueuePause", **who, Paused="false")
     await on.act("QueuePause", **who, Paused="true", Reason="training")
     await on.act("QueueRemove", **who)
-    verbs = (("added", ""), ("paused", ""), ("unpaused", ""), ("paused", "training"), ("removed", ""))
+    verbs = (("added paused", ""), ("unpaused", ""), ("paused", "training"), ("removed", ""))
     return Told((), agents=tuple((verb, on.name("ben"), reason) for verb, reason in verbs))
 
 
@@ -257,9 +257,14 @@ SCENES = (
     Scene("hung_up_on_hold", "the caller hangs up while on hold", hung_up_on_hold, ADA, flavours=SIP),
     Scene("agent_dies", "the agent's telephone dies in the talk", agent_dies, ADA, flavours=SIP, phone_settings={"rtp_timeout": 2}),
     Scene("paused_and_back", "the agent is on a pause, and answers when back", paused_and_back, ADA),
-    Scene("members", "a member is added, paused, unpaused, removed", members, ADA, flavours=SIP),
+    Scene("members", "a member is added, paused, unpaused, removed", members, ADA, others=("ben",), flavours=SIP),
     Scene(
-        "twice_answered", "one caller in one queue twice, answered the second time", twice_answered, ADA, (Stay(2), "Wait(0.5)", Stay(60))
+        "twice_answered",
+        "one caller in one queue twice, answered the second time",
+        twice_answered,
+        ADA,
+        (Stay(2), "Wait(0.5)", Stay(60)),
+        flavours=SIP,
     ),
     Scene(
         "next_queue",

@@ -153,11 +153,11 @@ async def core_restart(on: On) -> Told:
 async def killed(on: On) -> Told:
     """Asterisk dies without a word while one talks and one waits, and is started again."""
     talk, waiting = await _two(on)
-    at = await on.world.kill()
+    await on.world.kill()
     again = await on.world.start_again()
 
-    talked = replace(talk.visit(on.queue(), at, "system"), talk=(at - talk.joined_at, again - talk.joined_at))
-    failed = Visit(on.queue(), "failed", (at - waiting.joined_at, again - waiting.joined_at))
+    talked = replace(talk.visit(on.queue(), again, "system"), talk=(waiting.joined_at - talk.joined_at, again - talk.joined_at))
+    failed = Visit(on.queue(), "failed", (0.0, again - waiting.joined_at))
     return Told((answered(talked), Contact("system_error", (failed,))), because=LAST_WORD)
 
 
@@ -175,9 +175,9 @@ THERE = (Stay(60, "_b"),)
 SCENES = (
     Scene("redirect_ringing", "AMI Redirect of the caller while a telephone rings", redirect_ringing, ADA, transfer=("Wait(1)",)),
     Scene("redirect_talking", "AMI Redirect of the talking caller", redirect_talking, ADA, transfer=ON_AND_ON),
-    Scene("blind_transfer", "blind transfer to a telephone", blind_transfer, ADA, flavours=SIP),
+    Scene("blind_transfer", "blind transfer to a telephone", blind_transfer, ADA, others=("outside",), flavours=SIP),
     Scene("blind_transfer_queue", "blind transfer to another queue", blind_transfer_queue, TWO_QUEUES, back=THERE, flavours=SIP),
-    Scene("attended_transfer", "attended transfer to a telephone", attended_transfer, ADA, flavours=SIP),
+    Scene("attended_transfer", "attended transfer to a telephone", attended_transfer, ADA, others=("outside",), flavours=SIP),
     Scene(
         "attended_transfer_queue",
         "attended transfer to another queue's agent",

@@ -105,6 +105,7 @@ class Scene:
     back: tuple[Step, ...] = ()
     transfer: tuple[Step, ...] = ()
     flavours: tuple[Flavour, ...] = ALL
+    others: tuple[str, ...] = ()  # agents who are no members at its beginning, or "outside"
     phone_settings: Mapping[str, object] = field(default_factory=dict)
     own_asterisk: bool = False  # it stops it
 
@@ -130,5 +131,8 @@ class Placed:
         return f"{name.capitalize()} {self.number(AGENTS[name])}"
 
     @property
-    def agents(self) -> tuple[str, ...]:
-        return tuple(name for name in AGENTS if any(name in queue.members for queue in self.scene.queues) or name == "ada")
+    def telephones(self) -> dict[str, str]:
+        """The numbers of its telephones but the callers', and whose they are."""
+        members = {member for queue in self.scene.queues for member in queue.members} | set(self.scene.others)
+        agents = {self.number(digit): self.agent(name) for name, digit in AGENTS.items() if name in members}
+        return {**agents, self.number(OUTSIDE): f"Reception {self.number(OUTSIDE)}"} if "outside" in members else agents

@@ -175,44 +175,61 @@ class Dialogue:
             self.speaking = None
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where all telephones of a world send their audio from; what comes is heard by nobody."""
+
+    _transport: asyncio.DatagramTransport
+    port: int
+
+    @classmethod
+    async def opened(cls) -> Media:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(ADDRESS, 0))
+        return cls(transport, transport.get_extra_info("sockname")[1])
+
+    def send(self, packet: bytes, port: int) -> None:
+        if not self._transport.is_closing():
+            self._transport.sendto(packet, (ADDRESS, port))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
 class Telephone(asyncio.DatagramProtocol):
     """One telephone on a UDP port of its own. Whoever calls it rings until ``Dialogue.answer`` or ``refuse``."""
 
-    def __init__(self, number: str) -> None:
+    def __init__(self, number: str, media: Media) -> None:
         self.number = number
+        self._media = media
         self.port = 0
         self.asterisk_port = 0
-        self.media_port = 0
         self._dialogues: dict[str, Dialogue] = {}
         self._calling: asyncio.Queue[Dialogue] = asyncio.Queue()
         self._transport: asyncio.DatagramTransport | None = None
-        self._media: asyncio.DatagramTransport | None = None
         self._branches: dict[str, str] = {}  # of the INVITEs we sent, for CANCEL and ACK
 
     @classmethod
-    async def plugged_in(cls, number: str) -> Telephone:
-        """On ports the kernel gives; ``asterisk_port`` is to be set before it calls anybody."""
-        loop, phone = asyncio.get_running_loop(), cls(number)
-        phone._transport, _ = await loop.create_datagram_endpoint(lambda: phone, local_addr=(ADDRESS, 0))
-        phone._media, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(ADDRESS, 0))
+    async def plugged_in(cls, number: str, media: Media, asterisk_port: int = 0) -> Telephone:
+        """On a port the kernel gives; ``asterisk_port`` is to be set before it calls anybody."""
+        phone = cls(number, media)
+        phone.asterisk_port = asterisk_port
+        phone._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: phone, local_addr=(ADDRESS, 0))
         phone.port = phone._transport.get_extra_info("sockname")[1]
-        phone.media_port = phone._media.get_extra_info("sockname")[1]
         return phone
 
     def unplug(self) -> None:
         """No more is heard of it: no BYE, no RTP."""
         for dialogue in self._dialogues.values():
             dialogue.over()
-        for transport in (self._transport, self._media):
-            if transport is not None:
-                transport.close()
+        if self._transport is not None:
+            self._transport.close()
 
     @property
     def contact(self) -> str:
         return f"sip:{self.number}@{ADDRESS}:{self.port}"
 
     def offer(self, direction: str = "sendrecv") -> str:
-        return sip_text.session(ADDRESS, self.media_port, direction)
+        return sip_text.session(ADDRESS, self._media.port, direction)
 
     async def rung(self) -> Dialogue:
         """The next call to this telephone; it rings already."""
@@ -251,8 +268,7 @@ class Telephone(asyncio.DatagramProtocol):
             self._transport.sendto(message, (ADDRESS, self.asterisk_port))
 
     def send_media(self, packet: bytes, port: int) -> None:
-        if self._media is not None and not self._media.is_closing():
-            self._media.sendto(packet, (ADDRESS, port))
+        self._media.send(packet, port)
 
     # ---------------------------------------------------------------------------------------------- what comes
 

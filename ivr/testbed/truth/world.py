@@ -23,7 +23,7 @@ from ivr.testbed.program import AsteriskProgram
 from ivr.testbed.truth.files import FRONT_CONTEXT, LOCAL_CALLERS, interface, plan_of, write_files
 from ivr.testbed.truth.manager import Director, Recorder
 from ivr.testbed.truth.script import AGENTS, BACK, FRONT, OUTSIDE, TRANSFER, Flavour, Placed
-from ivr.testbed.truth.telephone import DEADLINE_S, KEY_S, Dialogue, SceneError, Telephone
+from ivr.testbed.truth.telephone import DEADLINE_S, KEY_S, Dialogue, Media, SceneError, Telephone
 
 # Beside `make run`, the houses of the acceptance suite (24573 and above) and the bench; RTP is looked for by Asterisk in its range.
 _FIRST_PORT, _WORLDS, _FIRST_RTP = 18_000, 400, 19_000
@@ -54,9 +54,10 @@ class World:
         await self.close()
 
     async def _open(self) -> None:
+        self.media = await Media.opened()
         for placed in self.scenes:
-            for number in [*(placed.number(digit) for digit in (*AGENTS.values(), OUTSIDE)), *(placed.caller(which) for which in range(3))]:
-                self.telephones[number] = await Telephone.plugged_in(number)
+            for number in placed.telephones:
+                self.telephones[number] = await Telephone.plugged_in(number, self.media)
         self.plan = self._plan()
         ports = {number: telephone.port for number, telephone in self.telephones.items()}
         await asyncio.to_thread(write_files, self.plan, self.program.installation, self.scenes, self.flavour, ports)
@@ -81,8 +82,23 @@ class World:
             return plan
         raise TestbedError(f"no ports are free for a world: {_WORLDS} pairs from {_FIRST_PORT} on were tried.")
 
+    async def telephone(self, number: str) -> Telephone:
+        """A caller's, plugged in when he first calls."""
+        if number not in self.telephones:
+            self.telephones[number] = await Telephone.plugged_in(number, self.media, self.plan.sip_port)
+        return self.telephones[number]
+
     def on(self, placed: Placed) -> On:
         return On(self, placed)
+
+    async def end_calls_of(self, placed: Placed) -> None:
+        """Whatever of them is left: callers' and agents' channels, by their numbers."""
+        if not self.asterisk.child.running:
+            return
+        for row in (await self.asterisk.rx("core show channels concise")).splitlines():
+            channel, *fields = row.split("!")
+            if channel.startswith(f"PJSIP/{placed.block}") or any(field.startswith(f"1380000{placed.block}") for field in fields):
+                await self.asterisk.rx(f"channel request hangup {channel}")
 
     async def quiet(self) -> None:
         """All calls are over, and what Asterisk says of them has come."""
@@ -136,6 +152,8 @@ class World:
             await self.asterisk.stop()
         for telephone in self.telephones.values():
             telephone.unplug()
+        if hasattr(self, "media"):
+            self.media.close()
         _taken.discard(getattr(self, "place", -1))
 
 
@@ -224,7 +242,7 @@ class On:
             await self._originate(which)
             dialogue = None
         else:
-            dialogue = self.world.telephones[self.placed.caller(which)].dial(self.front)
+            dialogue = (await self.world.telephone(self.placed.caller(which))).dial(self.front)
         at, joined = await self.event("QueueCallerJoin", since=mark, Queue=self.queue(suffix), CallerIDNum=self.placed.caller(which))
         channel = joined.get("Channel")
         return Caller(self, dialogue, channel, _far_end(channel), at)
@@ -233,7 +251,7 @@ class On:
         """Somebody calls and isn't let in; ``joined_at`` is when he came to the door."""
         mark = self.mark()
         if self.flavour is not Flavour.LOCAL:
-            dialogue = await self.world.telephones[self.placed.caller(which)].call(self.front)
+            dialogue = await (await self.world.telephone(self.placed.caller(which))).call(self.front)
             return Caller(self, dialogue, "", "", dialogue.answered_at)
         await self._originate(which)
         at, made = await self.event("OriginateResponse", since=mark, CallerIDNum=self.placed.caller(which))
