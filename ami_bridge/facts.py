@@ -253,6 +253,7 @@ class CallTransferred(Fact):
     kind: TransferKind
     agent_call: str = ""
     to: str = ""
+    place: str = ""  # his second call, which waited somewhere (a queue, for instance): the caller waits on in its place
 
 
 @dataclass(frozen=True, slots=True)

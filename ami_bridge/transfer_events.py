@@ -6,6 +6,7 @@ channel that stays (``/n``), the telephone beyond it, which no queue has called.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from ami_bridge.agent_legs import AgentLegs
@@ -15,6 +16,7 @@ from ami_bridge.provenance import Channel, Reading
 BLIND_PARTIES = ("Transferer", "Transferee")
 ATTENDED_PARTIES = ("OrigTransferer", "SecondTransferer", "TransferTarget", "Transferee", "LocalOne", "LocalTwo", "DestTransferer")
 _DONE = "Success"
+_INTO_APPLICATION = "App"  # the second call was in no bridge: it waited in a queue, or heard something
 _NOT_DONE = "Fail"  # DestType of an attended transfer that came to nothing
 
 
@@ -29,7 +31,8 @@ def attended(event: Reading, at: datetime, legs: AgentLegs) -> CallTransferred |
         return None
     target = event.parties.get("TransferTarget")
     to = target.uniqueid if target is not None else event.own.get("DestApp", "")
-    return _transferred(event, at, legs, TransferKind.ATTENDED, event.party("OrigTransferer"), to)
+    given = _transferred(event, at, legs, TransferKind.ATTENDED, event.party("OrigTransferer"), to)
+    return replace(given, place=event.party("SecondTransferer").uniqueid) if event.own.get("DestType") == _INTO_APPLICATION else given
 
 
 def _transferred(event: Reading, at: datetime, legs: AgentLegs, kind: TransferKind, by: Channel, to: str) -> CallTransferred:

@@ -145,5 +145,13 @@ class CallCutOff(SessionFact):
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceTaken(SessionFact):
+    """An attended transfer put the caller (``call``) where the agent's second call ``place`` waited: that call's visit is his now."""
+
+    call: str
+    place: str
+
+
 # Not told by anybody: what the book of contacts draws for one contact from a fact about the whole PBX.
-DERIVED = (CallMissing, WatchInterrupted, CallCutOff)
+DERIVED = (CallMissing, WatchInterrupted, CallCutOff, PlaceTaken)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
 from ivr.domain.contacts import Contact
-from ivr.domain.journal import Journal
+from ivr.domain.journal import OUT_OF_ORDER, Journal
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.reading import Reading
 from ivr.domain.strays import Strays
@@ -51,10 +51,14 @@ _FAR_END = ";2"  # what Asterisk adds to a Local channel's id for its far end
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a fact came to. ``kept`` belongs into the ledger; ``changed`` are new objects in place of the ones before."""
+    """What a fact came to. ``kept`` belongs into the ledger; ``changed`` are new objects in place of the ones before.
+
+    ``merged`` contacts are gone from the book; their facts, also those in the ledger, belong to the other.
+    """
 
     changed: tuple[Contact, ...] = ()
     kept: tuple[Entry, ...] = ()
+    merged: tuple[tuple[str, str], ...] = ()  # (contact that is none of its own, the one that has its facts now)
 
 
 @dataclass(slots=True)
@@ -70,6 +74,10 @@ class _Held:
     def ended_without_cause(self) -> bool:
         ends = (entry.fact for entry in self.told if isinstance(entry.fact, asterisk.CallEnded))
         return any(end.cause == 0 and end.call == self.contact.call for end in ends)
+
+    def was_handed_over(self) -> bool:
+        given = (entry.fact for entry in (*self.told, *self.logged) if isinstance(entry.fact, asterisk.CallTransferred))
+        return any(fact.kind is asterisk.TransferKind.ATTENDED for fact in given)
 
     def entries(self) -> list[Entry]:
         return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)
@@ -113,6 +121,8 @@ class ContactBook:
                 return Applied(kept=(entry,))
         if isinstance(fact, _OF_AGENTS):
             return Applied(kept=(entry,))
+        if (taken := self._place_taken(entry)) is not None:
+            return self._merge(entry, *taken)
         return self._of_contact(entry)
 
     def entries(self, contact_id: str) -> Sequence[Entry]:
@@ -188,6 +198,37 @@ class ContactBook:
         held = self._held[contact_id]
         kept = [told for told in (*self._strays.of(entry), entry) if self._note(held, contact_id, told)]
         return Applied((self._read(contact_id, held),), tuple(kept))
+
+    def _place_taken(self, entry: Entry) -> tuple[str, str, str] | None:
+        """Where a caller takes the place of an agent's second call in a queue: that call's contact, his, and the call."""
+        fact, pbx = entry.fact, entry.pbx
+        if not isinstance(fact, asterisk.CallTransferred | asterisk.CallerWaiting):
+            return None
+        caller = self._contact_of(pbx, fact)
+        if caller is None:
+            return None
+        if isinstance(fact, asterisk.CallTransferred):
+            second = self._by_call.get((pbx, fact.place)) if fact.place else None
+            return (second, caller, fact.place) if second not in (None, caller) and second is not None else None
+        if entry.source is not Source.QUEUE_LOG or not self._held[caller].was_handed_over():
+            return None
+        joined_at = fact.at - timedelta(seconds=fact.waited)
+        for second, held in self._held.items():
+            visit = held.contact.open_visit if held.pbx == pbx and second != caller else None
+            if visit and visit.queue == fact.queue and abs(visit.joined_at - joined_at) <= OUT_OF_ORDER:
+                return second, caller, visit.call
+        return None
+
+    def _merge(self, entry: Entry, second: str, caller: str, place: str) -> Applied:
+        """All that was told of the second call is told of the caller."""
+        held, other = self._held[caller], self._held[second]
+        applied = self._of_contact(entry)
+        told = (*held.entries(), *other.entries())
+        taken = Entry(entry.pbx, Source.SESSION, session.PlaceTaken(entry.fact.at, caller, held.contact.call, place))
+        self.forget(second)
+        self.forget(caller)
+        contact = self.take_up(caller, [*sorted(told, key=lambda each: each.fact.at), taken])
+        return Applied((contact,) if contact else (), (*applied.kept, taken), ((second, caller),))
 
     def _opened_by(self, entry: Entry) -> str | None:
         fact = entry.fact

@@ -165,6 +165,7 @@ class Contact:
     finished: bool = False
     failure: str | None = None
     cut_off: bool = False  # Asterisk stopped under it
+    replaced: tuple[str, ...] = ()  # channels that the caller's took the place of: their end is nobody's
     ours: bool = False  # it came through our own dialplan, which tells why a queue was left
     talked_to: str | None = None  # the telephone he was connected to and talked with, by its name in the settings
     served_by: str = "dialplan"  # "flow", "fallback", or "dialplan" when only Asterisk itself served it

@@ -18,6 +18,8 @@ from ivr.domain.queue_status import BY_QUEUE_STATUS, SERVED
 
 def fold(contact: Contact, fact: asterisk.Fact) -> None:
     """Apply one fact to its contact. Facts of no concern to a contact change nothing; the same fact twice counts once."""
+    if contact.replaced and getattr(fact, "call", "") in contact.replaced:
+        return
     if handler := _HANDLERS.get(type(fact)):
         handler(contact, fact)
 
@@ -226,4 +228,5 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     session.CallMissing: _missed,
     session.WatchInterrupted: _interrupted,
     session.CallCutOff: _cut_off,
+    session.PlaceTaken: visit_folding.place_taken,
 }

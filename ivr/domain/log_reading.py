@@ -6,6 +6,7 @@ Pure; for ``reading`` alone. The rows are facts already (``ami_bridge.queue_log`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,10 +24,22 @@ _LOG = ("queue_log",)
 def visits_of(facts: Iterable[asterisk.Fact]) -> list[Visit]:
     """In order of entry. All are ``reconstructed``; one whose entry stands in no row is ``uncertain``."""
     visits: list[Visit] = []
+    facts = _by_callers(facts)
     for fact in facts:
         if row := _ROWS.get(type(fact)):
             row(visits, fact)
     return sorted(visits, key=lambda visit: visit.joined_at)
+
+
+def _by_callers(facts: Iterable[Any]) -> list[Any]:
+    """The rows of a second call whose place a transferred caller took bear its callid until then, and his from then on (asterisk #759)."""
+    told = list(facts)
+    caller_of = {fact.place: fact.call for fact in told if isinstance(fact, session.PlaceTaken)}
+    return (
+        [replace(fact, call=caller_of[fact.call]) if getattr(fact, "call", "") in caller_of else fact for fact in told]
+        if caller_of
+        else told
+    )
 
 
 def _open(visits: list[Visit], fact: Any) -> Visit | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ami_bridge.facts import CallerQueued, Fact
-from ivr.domain.call_facts import DERIVED, CallCutOff
+from ivr.domain.call_facts import DERIVED, CallCutOff, PlaceTaken
 from ivr.domain.contacts import Contact, copied
 from ivr.domain.folding import fold
 from ivr.domain.log_reading import visits_of
@@ -23,7 +23,7 @@ class Reading:
         self._told: Contact | None = copied(first)  # None: to be read anew
 
     def add(self, fact: Fact, *, logged: bool, at_end: bool) -> None:
-        if logged:
+        if logged or isinstance(fact, CallCutOff):
             return
         if not at_end:
             self._told = None
@@ -32,17 +32,20 @@ class Reading:
 
     def read(self, told: Sequence[Fact], logged: Sequence[Fact]) -> Contact:
         """``told`` and ``logged`` are all that was told, in order."""
+        cuts = [fact for fact in told if isinstance(fact, CallCutOff)]
         if self._told is None:
             self._told = copied(self._first)
             for fact in told:
-                fold(self._told, fact)
+                if not isinstance(fact, CallCutOff):
+                    fold(self._told, fact)
         contact = copied(self._told)
+        for cut in cuts:  # nothing comes after it, whichever source told of it first
+            fold(contact, cut)
         if logged:
-            cuts = [fact for fact in told if isinstance(fact, CallCutOff)]
-            reconcile(contact, visits_of((*logged, *cuts)))
-            unseen = all(isinstance(fact, DERIVED) for fact in told)
+            derived = [fact for fact in told if isinstance(fact, DERIVED)]
+            reconcile(contact, visits_of((*logged, *(fact for fact in derived if isinstance(fact, PlaceTaken)), *cuts)))
+            unseen = len(derived) == len(told)
             if unseen or contact.end_uncertain:
                 end_by_log(contact, opened_by_log=unseen)
-            if not contact.caller:
-                contact.caller = next((fact.caller for fact in logged if isinstance(fact, CallerQueued) and fact.caller), "")
+            contact.caller = contact.caller or next((fact.caller for fact in logged if isinstance(fact, CallerQueued) and fact.caller), "")
         return contact

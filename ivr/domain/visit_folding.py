@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ami_bridge import facts as asterisk
+from ivr.domain import call_facts as session
 from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
 from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED, SERVED
 
@@ -140,6 +141,21 @@ def transferred(contact: Contact, fact: asterisk.CallTransferred) -> None:
     if visit.talk_ended_at is None or abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
         visit.ended_by, visit.ender_guessed = asterisk.EndedBy.TRANSFER.value, False
     _talk_over(visit, visit.talk_ended_at or fact.at)
+
+
+def place_taken(contact: Contact, fact: session.PlaceTaken) -> None:
+    """The second call's channel was replaced under its wait: what looked like its hang-up ended nothing (asterisk #759)."""
+    contact.replaced = (*contact.replaced, fact.place)
+    for visit in contact.visits:
+        if visit.call != fact.place:
+            continue
+        visit.call = fact.call
+        if visit.outcome in _HUNG_UP:
+            visit.outcome = visit.left_at = visit.unanswered_at = visit.hung_up_at = None
+            visit.inferred = visit.outlived = False
+            for ring in visit.rings:
+                if not ring.result:
+                    ring.ended_at = None
 
 
 def held(contact: Contact, fact: asterisk.CallHeld) -> None:

@@ -272,7 +272,7 @@ def test_a_transfer_into_an_application_goes_to_it() -> None:
         ("DestApp", "Voicemail"),
     )
     assert facts_and_suspicions(connected("1.1", "2.1") + data)[1:] == [
-        CallTransferred(AT, "1.1", "1.1", TransferKind.ATTENDED, "2.1", "Voicemail")
+        CallTransferred(AT, "1.1", "1.1", TransferKind.ATTENDED, "2.1", "Voicemail", place="2.2")
     ]
 
 
