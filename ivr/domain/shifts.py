@@ -122,7 +122,7 @@ def _row(cells: Sequence[str]) -> tuple[str, _Row]:
         return agent, _Row(weekdays, dates, None, time.min)
     begins = _clock(begin, "from")
     ends = time.min if to == "24:00" else _clock(to, "to")
-    if begins == ends:
+    if begins == ends and to != "24:00":
         raise ValueError(f"the shift begins and ends at {begin}")
     return agent, _Row(weekdays, dates, begins, ends)
 
