@@ -13,13 +13,13 @@ from ivr.domain.definitions import Unit
 from ivr.domain.figures import Figures
 from ivr.reports.contents import SHORT, AgentRow
 from ivr.reports.document import Section, Teller
-from ivr.reports.figure_tables import all_of, by, figures_table, share
+from ivr.reports.figure_tables import LINE_FIGURES, all_of, by, figures_table, share
 from ivr.reports.tables import Cell as TableCell
 from ivr.reports.tables import Chart, Column, Kind, Series, Table
 
 K = TypeVar("K", bound=Hashable)
 KEY_FIGURES = (
-    *("loss", "within.3s", "within.10s", "sl.strict", "abandon.queue", "abandon.ivr", "abandon.hotline"),
+    *("loss", "within.3s", "within.10s", "sl.strict", "abandon.queue", "abandon.ivr", "abandon.hotline", "abandon.net"),
     *("asa.mean", "asa.p50", "asa.p90", "asa.p95", "wait.all", "wait.longest"),
     *("aht", "talk.mean", "hold.mean", "wrap_up.mean", "ring.mean", "transfer.rate"),
 )
@@ -35,7 +35,13 @@ _KINDS = {Unit.SHARE: Kind.SHARE, Unit.SECONDS: Kind.SECONDS, Unit.COUNT: Kind.C
 def lines(t: Teller) -> Section:
     by_line, before = by(t, t.contents.now, lambda cell: cell.line), by(t, t.contents.before, lambda cell: cell.line)
     table = figures_table(
-        t, t.word("lines"), Column("line", t.word("line"), Kind.TEXT), [(t.line(name), name) for name in t.lines], by_line, before
+        t,
+        t.word("lines"),
+        Column("line", t.word("line"), Kind.TEXT),
+        [(t.line(name), name) for name in t.lines],
+        by_line,
+        before,
+        shown=LINE_FIGURES,
     )
     losses = tuple(by_line[name].loss_rate if name in by_line else None for name in t.lines)
     chart = Chart(

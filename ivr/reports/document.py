@@ -23,7 +23,6 @@ class Hotline:
     lines: Mapping[str, Mapping[Language, str]]
     departments: Mapping[str, str]
     queues: tuple[str, ...]
-    agents: Mapping[str, str]
     service_level: float
     loss_rate: float
 
@@ -85,7 +84,7 @@ class Teller:
     @property
     def lines(self) -> list[str]:
         """Those of the settings, then others that calls were for, then those who chose none."""
-        seen = {*self.contents.now.calls.by_line, *(cell.line for cell in self.contents.now.cells)}
+        seen = {*self.contents.now.calls.by_line, *(cell.line for cell in self.contents.now.cells if cell.tally.entered)}
         others = sorted(seen - {*self.hotline.lines, ""})
         return [*self.hotline.lines, *others, *([""] if "" in seen else [])]
 

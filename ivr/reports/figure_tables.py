@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ivr.domain.figures import Figures
@@ -12,8 +12,9 @@ from ivr.reports.document import Teller
 from ivr.reports.tables import Column, Kind, Table
 
 K = TypeVar("K", bound=Hashable)
+FigureColumn = tuple[str, str, Kind]
 # Of a row of figures: key, the definition it reads, and how it is shown.
-_FIGURES: tuple[tuple[str, str, Kind], ...] = (
+_SHARED: tuple[FigureColumn, ...] = (
     ("offered", "offered", Kind.COUNT),
     ("answered", "answered", Kind.COUNT),
     ("lost", "lost", Kind.COUNT),
@@ -25,8 +26,10 @@ _FIGURES: tuple[tuple[str, str, Kind], ...] = (
     ("asa", "asa.mean", Kind.SECONDS),
     ("p90", "asa.p90", Kind.SECONDS),
     ("longest", "wait.longest", Kind.SECONDS),
-    ("aht", "aht", Kind.SECONDS),
 )
+FIGURES = (*_SHARED, ("aht", "aht", Kind.SECONDS))
+# A wrap-up is of a queue, and not known to be of a line.
+LINE_FIGURES = (*_SHARED, ("talk", "talk.mean", Kind.SECONDS))
 
 
 def by(t: Teller, gathered: Gathered, key: Callable[[Cell], K]) -> dict[K, Figures]:
@@ -45,14 +48,16 @@ def figures_table(
     names: Iterable[tuple[str, K]],
     now: Mapping[K, Figures],
     before: Mapping[K, Figures] | None = None,
+    *,
+    shown: Sequence[FigureColumn] = FIGURES,
 ) -> Table:
     """A row for each name, as (what it is called, its key), and one for all. ``before`` adds two columns to compare with."""
     compared = (Column("offered_before", t.word("offered_before")), Column("loss_before", t.word("loss_before"), Kind.SHARE))
-    columns = (first, *(Column(key, t.word(key), kind) for key, _, kind in _FIGURES), *(compared if before is not None else ()))
+    columns = (first, *(Column(key, t.word(key), kind) for key, _, kind in shown), *(compared if before is not None else ()))
 
     def row(name: str, found: Figures | None, earlier: Figures | None) -> tuple[str | int | float | None, ...]:
         figures = found or Figures({t.contents.limits.default: _NOTHING}, t.contents.made_at)
-        cells = tuple(figures.value(definition) for _, definition, _ in _FIGURES)
+        cells = tuple(figures.value(definition) for _, definition, _ in shown)
         if before is None:
             return (name, *cells)
         return (name, *cells, earlier.offered if earlier else 0, earlier.loss_rate if earlier else None)

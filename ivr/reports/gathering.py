@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from ivr.agent_reporting import TEAM, agent_rows
+from ivr.domain.agent_figures import LONGEST_BREAK
 from ivr.domain.agent_figures import Tally as AgentTally
-from ivr.domain.agent_figures import tally as time_tally
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.measures import Limits
 from ivr.domain.tally import Tally
+from ivr.reporting import RECALLED_WITHIN
 from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing
 from ivr.reports.periods import Period
-from ivr.store import agents, figure_cells, report_counts
+from ivr.shift_plan import ShiftPlan
+from ivr.store import beside_visits, figure_cells, report_counts
+from ivr.store.visit_rows import Key
 
 
-def contents(session: Session, period: Period, zone: ZoneInfo, limits: Limits, names: Mapping[str, str], now: datetime) -> Contents:
-    """``names``: the agents' names by what Asterisk calls them; ``now``: when the report is made, aware."""
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The agents: their names by what Asterisk calls them, and what is planned for them."""
+
+    plan: ShiftPlan
+    names: Mapping[str, str] = field(default_factory=dict)
+    longest_break: timedelta = LONGEST_BREAK
+
+
+def contents(session: Session, period: Period, zone: ZoneInfo, limits: Limits, staff: Staff, now: datetime) -> Contents:
+    """``now``: when the report is made, aware."""
     start, end = period.start(zone), period.end(zone)
     this = _gathered(session, period, zone, limits, steps=True)
-    this = replace(this, agents=tuple(_agents(session, start, end, names, now)))
+    this = replace(this, agents=tuple(_agents(session, start, end, staff, now)))
     return Contents(period, start, end, now, limits, this, _gathered(session, period.compared, zone, limits, steps=False))
 
 
@@ -45,18 +58,28 @@ def _gathered(session: Session, period: Period, zone: ZoneInfo, limits: Limits, 
 
 
 def _cells(session: Session, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[Cell]:
-    found = figure_cells.read(session, start, end, lambda moment: floor(moment, Grain.HALF, zone))
-    for (key, at), tally in sorted(found.items(), key=lambda item: (item[0][1], item[0][0].queue, item[0][0].line)):
-        yield Cell(at, key.queue, key.line, tally)
+    def place(moment: datetime) -> datetime:
+        return floor(moment, Grain.HALF, zone)
+
+    found = figure_cells.read(session, start, end, place)
+
+    def tally(key: Key, at: datetime) -> Tally:
+        return found.setdefault((key, place(at)), Tally())
+
+    beside_visits.add_wrap_ups(session, start, end, False, tally)
+    for lost in beside_visits.unrecovered(session, start, end, RECALLED_WITHIN):
+        tally(Key("", lost.line), lost.started_at).unrecovered += 1
+    for (key, at), counted in sorted(found.items(), key=lambda item: (item[0][1], item[0][0].queue, item[0][0].line)):
+        yield Cell(at, key.queue, key.line, counted)
 
 
-def _agents(session: Session, start: datetime, end: datetime, names: Mapping[str, str], now: datetime) -> Iterator[AgentRow]:
+def _agents(session: Session, start: datetime, end: datetime, staff: Staff, now: datetime) -> Iterator[AgentRow]:
     calls: dict[str, Tally] = defaultdict(Tally)
-    for (cell, _), tally in figure_cells.read(session, start, end, lambda _: None, agents=True).items():
-        calls[cell.agent] += tally
-    times: dict[str, AgentTally] = defaultdict(AgentTally)
-    for key, kept in agents.between(session, start, end).items():
-        times[key.agent] += time_tally(kept.intervals, kept.events, start, end, now=now)
-    present = {agent for agent, time in times.items() if time.logged_in or time.events}
-    for agent in sorted({*calls, *present}):
-        yield AgentRow(agent, names.get(agent, ""), calls.get(agent, Tally()), times[agent] if agent in present else None)
+    for (cell, _), counted in figure_cells.read(session, start, end, lambda _: None, agents=True).items():
+        calls[cell.agent] += counted
+    times: dict[str, AgentTally] = {}
+    for row in agent_rows(session, start, end, now=now, plan=staff.plan, longest_break=staff.longest_break):
+        if row.agent != TEAM:
+            times[row.agent] = times[row.agent] + row.tally if row.agent in times else row.tally
+    for agent in sorted({*calls, *times}):
+        yield AgentRow(agent, staff.names.get(agent, ""), calls.get(agent, Tally()), times.get(agent))

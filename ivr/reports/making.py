@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ivr.domain.measures import Limits, Thresholds
+from ivr.domain.measures import Limits
+from ivr.reporting import limits_from
 from ivr.reports.contents import Contents
 from ivr.reports.csv_text import csv_text
 from ivr.reports.document import Document, Hotline
+from ivr.reports.gathering import Staff
 from ivr.reports.gathering import contents as gather
 from ivr.reports.html import html
 from ivr.reports.notice import Notice
@@ -22,6 +24,7 @@ from ivr.reports.tables import Column, Kind, Sheet, Table
 from ivr.reports.words import Language, word
 from ivr.reports.workbook import write_workbook
 from ivr.settings import Settings
+from ivr.shift_plan import ShiftPlan
 from ivr.store.database import Database
 
 FORMS = ("html", "xlsx", "csv")
@@ -45,6 +48,7 @@ class ReportMaker:
         folder: Path,
         hotline: Hotline,
         limits: Limits,
+        staff: Staff,
         languages: tuple[Language, ...],
         console_url: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -53,6 +57,7 @@ class ReportMaker:
         self.folder = folder
         self._hotline = hotline
         self._limits = limits
+        self._staff = staff
         self._languages = languages
         self._console_url = console_url
         self._clock = clock
@@ -63,7 +68,8 @@ class ReportMaker:
             database,
             settings.paths.reports,
             hotline_of(settings),
-            limits_of(settings),
+            limits_from(settings),
+            staff_of(settings),
             settings.reports.languages,
             settings.console_url,
             clock,
@@ -87,14 +93,9 @@ class ReportMaker:
 
     def contents(self, period: Period) -> Contents:
         """The numbers alone. Raises StoreError."""
-        asked = partial(gather, period=period, zone=self._hotline.zone, limits=self._limits, names=self._hotline.agents, now=self._clock())
+        self._staff.plan.refresh()
+        asked = partial(gather, period=period, zone=self._hotline.zone, limits=self._limits, staff=self._staff, now=self._clock())
         return self._database.read_now(asked)
-
-    def notice(self, period: Period, language: Language, files: Mapping[str, str]) -> Notice:
-        """What is told of a report made before, whose ``files`` lie there. Raises StoreError."""
-        contents = self.contents(period)
-        document = report_of(contents, self._hotline, language)
-        return self._notice(contents, document, {form: files[f"{language}.{form}"] for form in FORMS if f"{language}.{form}" in files})
 
     def _notice(self, contents: Contents, document: Document, files: Mapping[str, str]) -> Notice:
         period = contents.period
@@ -146,22 +147,14 @@ def hotline_of(settings: Settings) -> Hotline:
         lines={name: {"zh": line.name.zh, "en": line.name.en} for name, line in settings.lines.items()},
         departments={name: line.department for name, line in settings.lines.items()},
         queues=tuple(settings.queues),
-        agents={extension: agent.name for extension, agent in settings.agents.items()},
         service_level=settings.targets.service_level,
         loss_rate=settings.targets.loss_rate,
     )
 
 
-def limits_of(settings: Settings) -> Limits:
-    """The hotline's limits, and those of lines that have their own."""
-    targets = settings.targets
-    own = {
-        name: Thresholds(
-            targets.service_s if line.service_s is None else line.service_s, targets.short_s if line.short_s is None else line.short_s
-        )
-        for name, line in settings.lines.items()
-    }
-    return Limits(Thresholds(targets.service_s, targets.short_s), own)
+def staff_of(settings: Settings) -> Staff:
+    names = {extension: agent.name for extension, agent in settings.agents.items()}
+    return Staff(ShiftPlan(settings.shifts.file, settings.zone, list(settings.agents)), names, settings.shifts.longest_break)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

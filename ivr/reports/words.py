@@ -58,6 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "p90": ("P90 应答（秒）", "P90 answer (s)"),
     "longest": ("最长等待（秒）", "Longest wait (s)"),
     "aht": ("平均处理（秒）", "Handling (s)"),
+    "talk": ("平均通话（秒）", "Talk (s)"),
     "offered_before": ("上期呼入", "Offered before"),
     "loss_before": ("上期呼损率", "Loss rate before"),
     "count": ("数量", "Number"),
@@ -94,8 +95,10 @@ WORDS: dict[str, tuple[str, str]] = {
     # key figures
     "key": ("关键指标与定义", "Key figures and their definitions"),
     "key.note": (
-        "T = {service} 秒，S = {short} 秒。等待从入队计至摘机或离开，含振铃。空白表示没有可计算的来电，既非 0 也非 100%。",
+        "T = {service} 秒，S = {short} 秒。等待从入队计至摘机或离开，含振铃。"
+        "净放弃率的 24 小时在报告生成时未满者，按当时计。空白表示没有可计算的来电，既非 0 也非 100%。",
         "T = {service} s, S = {short} s. A wait runs from entry to pick-up or exit, ring time included. "
+        "Net: who was abandoned less than 24 h before the report was made counts as it stood then. "
         "Blank: no calls to reckon with, which is neither 0 nor 100 %.",
     ),
     "figure.loss": ("呼损率", "Loss rate"),
