@@ -15,7 +15,7 @@ from ivr.domain.contacts import Contact
 from ivr.domain.ledger import Entry, Source
 from ivr.testbed.random_calls import Day, DayPlan, Said, random_day
 from ivr.testbed.random_calls.truth import SECOND
-from tests.support.random_days import (
+from support.random_days import (
     FROM_AMI,
     FROM_LOG,
     NEVER,

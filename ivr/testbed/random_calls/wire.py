@@ -42,6 +42,8 @@ class Wire:
         self._random = random
         self._whole = whole_seconds
         self._prefix = f"{system}-" if system else ""
+        self._head: tuple[str, ...] = (*_HEAD, "SystemName") if system else _HEAD
+        self._named = (system,) if system else ()
         self._events = events
         self._count = 0
         self._spoke: dict[str, int] = {}
@@ -75,8 +77,8 @@ class Wire:
         at = spoke + 3 + int(dice * 90) if spoke >= self.now_us else self.now_us + int(dice * _LATEST_US)
         self._spoke[thread] = at
         stamp = self.now_us if self._whole else at
-        values: tuple[str, ...] = (event, _privilege(event), f"{stamp // SECOND}.{stamp % SECOND:06d}")
-        names: tuple[str, ...] = _HEAD
+        values: tuple[str, ...] = (event, _privilege(event), f"{stamp // SECOND}.{stamp % SECOND:06d}", *self._named)
+        names = self._head
         if channel is not None:
             names += CHANNEL
             values += channel.values
@@ -92,9 +94,9 @@ class Wire:
         at = max(spoke, self.now_us) + self._random.randint(3, 400)
         self._spoke[channel.uniqueid] = at
         stamp = self.now_us if self._whole else at
-        head = (event, "call,all", f"{stamp // SECOND}.{stamp % SECOND:06d}")
+        head = (event, "call,all", f"{stamp // SECOND}.{stamp % SECOND:06d}", *self._named)
         what = (bridge, "basic", "simple_bridge", "<unknown>", "<unknown>", str(count), "none")
-        self.said.append(Said(at, channel.uniqueid, AmiMessage(_HEAD + _BRIDGE + CHANNEL, head + what + channel.values)))
+        self.said.append(Said(at, channel.uniqueid, AmiMessage(self._head + _BRIDGE + CHANNEL, head + what + channel.values)))
 
     def hang_up(self, channel: Channel, cause: int = 16, thread: str = "") -> None:
         """The channel is gone. ``thread``: who published it, where that isn't its own."""
