@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from rich import box
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -117,12 +118,16 @@ def _print_explanation(found: Explanation, zone: ZoneInfo) -> None:
 def _print_counted(title: str, calls: Sequence[Counted], count: int, zone: ZoneInfo) -> None:
     if count <= 0:
         return
-    table = Table("contact", "entered", "queue", "line", "agent", "wait s", "outcome", title=f"{title}: {count}", title_justify="left")
+    # What is the same for all, or is not there, takes no room: the calls' ids must be whole.
+    said = {name for name in ("queue", "line", "agent") if len({getattr(call, name) for call in calls}) > 1}
+    table = Table(title=f"{title}: {count}", title_justify="left", pad_edge=False, box=box.SIMPLE_HEAD)
+    for head in ("contact", "entered", *(name for name in ("queue", "line", "agent") if name in said), "wait s", "outcome"):
+        table.add_column(head, no_wrap=head in ("contact", "entered"))
     for call in calls:
         table.add_row(
             call.contact,
             call.at.astimezone(zone).strftime("%m-%d %H:%M:%S"),
-            *(value or "-" for value in (call.queue, call.line, call.agent)),
+            *(getattr(call, name) or "-" for name in ("queue", "line", "agent") if name in said),
             "-" if call.wait_s is None else f"{call.wait_s:.1f}",
             call.outcome,
         )
@@ -171,14 +176,14 @@ def _print_call(found: CallExplained, zone: ZoneInfo) -> None:
     console = plain_console(soft_wrap=True)
     if not found.steps:
         console.print("the ledger has nothing of this call: it is of before the ledger, or was kept long enough (ledger.keep_days)")
-    table = Table("source", "time", "fact", "what it tells", "what it changed")
+    table = Table("what it tells", "what it changed", pad_edge=False, show_lines=True)
     for step in found.steps:
         fact = shown_fact(step.entry, zone)
         details = {name: value for name, value in fact.items() if name not in ("at", "fact", "contact")}
         changed = "\n".join(
             f"{path}: {'-' if old is None else old} → {'-' if new is None else new}" for path, (old, new) in step.changed.items()
         )
-        table.add_row(step.entry.source.value, fact["at"][11:23], fact["fact"], one_line(details), changed or "nothing")
+        table.add_row(f"{fact['at'][11:23]} {step.entry.source.value}: {fact['fact']}\n{one_line(details)}", changed or "nothing")
     if found.steps:
         plain_console().print(table)
     outcome = found.contact.outcome.value if found.contact.outcome else "still running"

@@ -129,7 +129,7 @@ def _written(rows: list[ReportRow], records: list[dict[str, Any]], ask: Ask, for
         return _csv(records)
     console = plain_console()
     with console.capture() as captured:
-        console.print(table(rows, ask.by, ask.zone, ask.definitions))
+        console.print(table(rows, ask, console.width))
     return captured.get()
 
 
@@ -156,7 +156,9 @@ def _list_definitions(form: Format) -> None:
             ]
         )  # fmt: skip
         return
-    listed = Table("name", "version", "formula", "公式", "source")
+    listed = Table(show_lines=True, pad_edge=False)
+    listed.add_column("name", no_wrap=True)
+    listed.add_column("formula")
     for known in DEFINITIONS.values():
-        listed.add_row(known.name, str(known.version), known.formula_en, known.formula_zh, known.source)
+        listed.add_row(f"{known.name}\nversion {known.version}", f"{known.formula_en}\n{known.formula_zh}\n{known.source}")
     plain_console().print(listed)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.table import Table
 
 from ivr.domain.definition_book import ABANDONMENTS, DEFINITIONS, SERVICE_LEVELS
 from ivr.domain.definitions import Unit, Value
 from ivr.domain.figures import Figures
-from ivr.reporting import By, ReportRow
+from ivr.domain.intervals import Grain
+from ivr.reporting import Ask, By, ReportRow
+from ivr.store.visit_rows import View
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIMES = ("aht", "talk.mean", "hold.mean", "ring.mean", "wrap_up.mean", "transfer.rate")
@@ -69,27 +73,55 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[ReportRow], by: By, zone: ZoneInfo, wanted: Sequence[str] = ()) -> Table:
-    """For people; the figures asked for by name take the place of the usual ones."""
-    if wanted:
-        found = Table(by.value, "from", "offered", *wanted, "quality")
-        for row in rows:
-            found.add_row(row.name, _begin(row, zone), str(row.entered), *(_written(row.figures, name) for name in wanted), _mark(row))
-        return found
-    found = Table(
-        by.value, "from", "offered", "answered", "lost", "呼损率", "≤3 s", "≤10 s", "≤20 s", "SL", "ASA s", "longest s", "quality"
-    )
+# Heads are short: at 80 columns a table of ten columns must still be one.
+_USUAL: tuple[tuple[str, Callable[[ReportRow], str]], ...] = (
+    ("calls", lambda row: str(row.entered)),
+    ("answd", lambda row: str(row.figures.answered)),
+    ("lost", lambda row: str(row.figures.lost)),
+    ("呼损率", lambda row: _written(row.figures, "loss")),
+    ("SL", lambda row: _written(row.figures, "sl.strict")),
+    ("ASA s", lambda row: _written(row.figures, "asa.mean")),
+    ("max s", lambda row: _written(row.figures, "wait.longest")),
+    ("≤3 s", lambda row: str(row.figures.answered_within[0][1])),
+    ("≤10 s", lambda row: str(row.figures.answered_within[1][1])),
+    ("≤20 s", lambda row: str(row.figures.answered_within[2][1])),
+)
+_CARRIED: tuple[tuple[str, Callable[[ReportRow], str]], ...] = (
+    ("before", lambda row: str(row.carry_in)),
+    ("after", lambda row: str(row.carry_out)),
+)
+NARROW = 100  # columns; below it some figures are left to JSON and CSV, so that the others stay whole
+
+
+def table(rows: Sequence[ReportRow], ask: Ask, width: int) -> Table:
+    """For people, in so many columns; the figures asked for by name take the place of the usual ones."""
+    start, end = (at.astimezone(ask.zone) for at in (ask.start, ask.end))
+    figures: list[tuple[str, Callable[[ReportRow], str]]] = list(_USUAL)
+    if ask.definitions:
+        figures = [_USUAL[0], *((name, partial(_named, name=name)) for name in ask.definitions)]
+    carried = ask.view is View.ACTIVITY and ask.by is not By.AGENT and ask.grain is not Grain.HOUR_OF_WEEK
+    if width < NARROW and not ask.definitions:
+        left_out = ("≤", "ASA") if carried else ("≤",) if ask.grain else ("≤20",)
+        figures = [each for each in figures if not each[0].startswith(left_out)]
+    if carried:
+        figures[1:1] = _CARRIED
+    title = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}, {ask.zone}, {ask.view.value}"
+    if ask.grain:
+        title += ", intervals with calls"
+        rows = [row for row in rows if row.entered or row.figures.tally.counted or row.carry_in]
+    found = Table(title=title, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD)
+    found.add_column(ask.by.value, no_wrap=True, min_width=max(len(ask.by.value), *(min(24, len(row.name)) for row in rows), 1))
+    if ask.grain:
+        found.add_column("from", no_wrap=True, min_width=11)
+    for head, _ in figures:
+        found.add_column(head, justify="right", overflow="fold", no_wrap=not ask.definitions)
+    marked = any(row.quality != "measured" for row in rows)
+    if marked:
+        found.add_column("quality", no_wrap=True)
     for row in rows:
-        f = row.figures
-        found.add_row(
-            row.name,
-            _begin(row, zone),
-            *(str(count) for count in (row.entered, f.answered, f.lost)),
-            _written(f, "loss"),
-            *(str(count) for _, count in f.answered_within),
-            *(_written(f, name) for name in ("sl.strict", "asa.mean", "wait.longest")),
-            _mark(row),
-        )
+        begin = [_begin(row, ask.zone)] if ask.grain else []
+        mark = [row.quality if row.quality != "measured" else ""] if marked else []
+        found.add_row(row.name, *begin, *(read(row) for _, read in figures), *mark)
     return found
 
 
@@ -111,6 +143,10 @@ def _told(figures: Figures, name: str) -> Value:
     return told(name, figures.value(name))
 
 
+def _named(row: ReportRow, name: str) -> str:
+    return _written(row.figures, name)
+
+
 def _written(figures: Figures, name: str) -> str:
     return written(name, figures.value(name))
 
@@ -123,7 +159,3 @@ def _begin(row: ReportRow, zone: ZoneInfo) -> str:
     if row.hour_of_week is not None:
         return f"{_weekday(row)} {row.hour_of_week % 24:02}:00"
     return row.start.astimezone(zone).strftime("%m-%d %H:%M")
-
-
-def _mark(row: ReportRow) -> str:
-    return "" if row.quality == "measured" else row.quality

@@ -103,7 +103,12 @@ def test_csv_has_one_column_for_each_figure(runner: CliRunner) -> None:
 
 
 def test_the_table_is_for_people(runner: CliRunner) -> None:
-    result = runner.invoke(app, ["report", "--from", "2026-11-21", "--to", "2026-11-22"], env={"COLUMNS": "160"})
+    for width in ("80", "160"):
+        for words in ([], ["--grain", "1h"], ["--view", "activity", "--grain", "1d"], ["--by", "line", "--definition", "genesys.sl"]):
+            result = runner.invoke(app, ["report", "--from", "2026-11-21", "--to", "2026-11-22", *words], env={"COLUMNS": width})
+            assert "…" not in result.stdout
+            assert "hr" in result.stdout
+    result = runner.invoke(app, ["report", "--from", "2026-11-21", "--to", "2026-11-22"], env={"COLUMNS": "80"})
     assert "呼损率" in result.stdout
     assert "33.3%" in result.stdout
 
