@@ -149,7 +149,8 @@ def _queue_settings(placed: Placed, each: Queue, flavour: Flavour) -> list[Pair]
 def interface(placed: Placed, name: str, flavour: Flavour) -> str:
     """What the queue calls."""
     number = placed.number(AGENTS[name])
-    return f"Local/{number}@{LOCAL_MEMBERS}/n" if flavour is Flavour.LOCAL else f"PJSIP/{number}"
+    local = f"Local/{number}@{LOCAL_MEMBERS}"
+    return {Flavour.LOCAL: f"{local}/n", Flavour.OPTIMISED: local}.get(flavour, f"PJSIP/{number}")
 
 
 def member_line(placed: Placed, name: str, flavour: Flavour) -> str:
@@ -165,7 +166,7 @@ def _plain_dialplan(scenes: Sequence[Placed], flavour: Flavour) -> list[str]:
     for placed in scenes:
         lines += ["", f"[keys-{placed.scene.name}]", *extension(EXIT_KEY, "NoOp(left by the key)", "Wait(1)", "Hangup()")]
     lines += ["", *_phones(scenes, FRONT_CONTEXT)]
-    if flavour is Flavour.LOCAL:
+    if flavour is not Flavour.THEIRS:
         lines += ["", f"[{LOCAL_MEMBERS}]", *extension("_X.", "Dial(PJSIP/${EXTEN},60)", "Hangup()")]
         lines += ["", f"[{LOCAL_CALLERS}]", *extension("s", "Answer()", "Wait(600)")]
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ivr.testbed.truth.files import ANNOUNCEMENT
-from ivr.testbed.truth.script import SIP, Contact, Queue, Scene, Stay, Told, Visit
+from ivr.testbed.truth.script import ALL, SIP, Contact, Queue, Scene, Stay, Told, Visit
 from ivr.testbed.truth.telephone import Dialogue
 from ivr.testbed.truth.world import Caller, On
 
@@ -213,8 +213,8 @@ async def next_queue(on: On) -> Told:
 
 ADA = (Queue(("ada",)),)
 SCENES = (
-    Scene("answered_caller_hangs", "answered, and the caller hangs up", answered_caller_hangs, ADA),
-    Scene("answered_agent_hangs", "answered, and the agent hangs up", answered_agent_hangs, ADA),
+    Scene("answered_caller_hangs", "answered, and the caller hangs up", answered_caller_hangs, ADA, flavours=ALL),
+    Scene("answered_agent_hangs", "answered, and the agent hangs up", answered_agent_hangs, ADA, flavours=ALL),
     Scene(
         "answered_memberdelay", "answered through memberdelay", answered_memberdelay, (Queue(("ada",), {"memberdelay": 2}),), flavours=SIP
     ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.testbed.truth.scenes_answered import Talk, answered, talking
-from ivr.testbed.truth.script import SIP, Contact, Queue, Scene, Stay, Told, Visit
+from ivr.testbed.truth.script import ALL, SIP, Contact, Flavour, Queue, Scene, Stay, Told, Visit
 from ivr.testbed.truth.world import Caller, On
 
 ANYBODY = "?"  # as expected.json has it: what the source says is chance
 REDIRECT_ROW = "the row COMPLETECALLER comes when the redirected caller hangs up at last, and counts the talk until then"
+BEHIND_LOCAL = "behind Local/…/n the queue sees no transfer: its own end of the Local channel stays until the caller hangs up"
 HER_CALL = "the second visit is that of her own call, which ends with the transfer: COMPLETECALLER, though her colleague talks on"
 STOP_ROWS = "the rows are those of people who hang up, and the log ends there: QUEUESTART comes with the next start"
 LAST_WORD = "neither source has a word of the end itself: it was between the last they tell and the next start"
@@ -54,8 +55,11 @@ async def blind_transfer(on: On) -> Told:
     await on.rest(0.5)
     await ringing.answer()
     await on.rest(1.0)
-    await talk.caller.hang_up()
-    return Told((answered(talk.visit(on.queue(), at, "transfer")),))
+    last = await talk.caller.hang_up()
+    truth = (answered(talk.visit(on.queue(), at, "transfer")),)
+    if on.flavour is Flavour.LOCAL:
+        return Told(truth, log=(answered(talk.visit(on.queue(), last, "caller")),), because=BEHIND_LOCAL)
+    return Told(truth)
 
 
 async def blind_transfer_queue(on: On) -> Told:
@@ -174,8 +178,8 @@ ON_AND_ON = ("Wait(30)",)
 THERE = (Stay(60, "_b"),)
 SCENES = (
     Scene("redirect_ringing", "AMI Redirect of the caller while a telephone rings", redirect_ringing, ADA, transfer=("Wait(1)",)),
-    Scene("redirect_talking", "AMI Redirect of the talking caller", redirect_talking, ADA, transfer=ON_AND_ON),
-    Scene("blind_transfer", "blind transfer to a telephone", blind_transfer, ADA, others=("outside",), flavours=SIP),
+    Scene("redirect_talking", "AMI Redirect of the talking caller", redirect_talking, ADA, transfer=ON_AND_ON, flavours=ALL),
+    Scene("blind_transfer", "blind transfer to a telephone", blind_transfer, ADA, others=("outside",), flavours=ALL),
     Scene("blind_transfer_queue", "blind transfer to another queue", blind_transfer_queue, TWO_QUEUES, back=THERE, flavours=SIP),
     Scene("attended_transfer", "attended transfer to a telephone", attended_transfer, ADA, others=("outside",), flavours=SIP),
     Scene(

@@ -6,7 +6,7 @@ What each tells at its end is what was done in it, with the times at which it wa
 from __future__ import annotations
 
 from ivr.testbed.truth.files import ANNOUNCEMENT, ANNOUNCEMENT_S, EXIT_KEY
-from ivr.testbed.truth.script import SIP, Contact, Flavour, Queue, Scene, Stay, Told, Visit
+from ivr.testbed.truth.script import ALL, SIP, Contact, Flavour, Queue, Scene, Stay, Told, Visit
 from ivr.testbed.truth.world import On
 
 NO_ROW = "nothing is written to queue_log of a caller who isn't let in, but by our own dialplan"
@@ -207,7 +207,7 @@ ADA = (Queue(("ada",)),)
 NOBODY = (Queue(),)
 SCENES = (
     Scene("abandoned_wait", "he waits while nobody's telephone rings, and hangs up", abandoned_wait, NOBODY),
-    Scene("abandoned_ring", "he hangs up while the agent's telephone rings", abandoned_ring, ADA),
+    Scene("abandoned_ring", "he hangs up while the agent's telephone rings", abandoned_ring, ADA, flavours=ALL),
     Scene(
         "abandoned_between_rings",
         "it rang in vain, and he hangs up before it rings again",
@@ -226,6 +226,7 @@ SCENES = (
         "he hangs up during memberdelay, after the agent picked up",
         abandoned_memberdelay,
         (Queue(("ada",), {"memberdelay": 4}),),
+        flavours=ALL,
     ),
     Scene(
         "abandoned_announcement",

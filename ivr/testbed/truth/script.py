@@ -23,8 +23,10 @@ class Flavour(StrEnum):
     THEIRS = "theirs"  # a plain dialplan and an AMI user with all read classes
     OURS = "ours"  # ivrd's contexts, QueueExit words and AMI user
     LOCAL = "local"  # like theirs, with Local/…/n members and Local callers
+    OPTIMISED = "optimised"  # like theirs, with Local/… members that leave the call once it is answered
 
 
+LOCAL = (Flavour.THEIRS, Flavour.OURS, Flavour.LOCAL)
 ALL = tuple(Flavour)
 SIP = (Flavour.THEIRS, Flavour.OURS)
 
@@ -104,7 +106,7 @@ class Scene:
     way: tuple[Step, ...] = (Stay(),)
     back: tuple[Step, ...] = ()
     transfer: tuple[Step, ...] = ()
-    flavours: tuple[Flavour, ...] = ALL
+    flavours: tuple[Flavour, ...] = LOCAL
     others: tuple[str, ...] = ()  # agents who are no members at its beginning, or "outside"
     phone_settings: Mapping[str, object] = field(default_factory=dict)
     own_asterisk: bool = False  # it stops it
