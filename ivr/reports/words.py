@@ -71,7 +71,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "total": ("合计", "Total"),
     "none_chosen": ("未选择", "none chosen"),
     "what": ("项目", "What"),
-    "no_calls": ("本期没有来电。", "No calls came in this period."),
     "nothing": ("无", "none"),
     # volume
     "volume": ("话务量", "Volume"),
