@@ -33,6 +33,7 @@ class RecordedClock:
             self.now, self.told = told, self.told + 1
             return
         if not event or message.keys[1:2] != ("Privilege",):  # a response, or an item of a list: those never have one
+            self.now = max(self.now, _answered_at(message) or self.now)
             return
         self.guessed += 1
         if guess := self._guess(event, message):
@@ -67,3 +68,10 @@ class RecordedClock:
             return None
         seconds = int(duration) / per_second
         return began + timedelta(seconds=seconds) if seconds <= _LONGEST_S else None
+
+
+def _answered_at(message: AmiMessage) -> datetime | None:
+    """Ping's answer tells Asterisk's time; a list's items don't, but a member can't have logged in later than now."""
+    if message.get("Ping") == "Pong":
+        return timestamp(message.get("Timestamp"))
+    return timestamp(message.get("LoginTime")) if message.event == "QueueMember" else None

@@ -57,7 +57,7 @@ def lines(file: Path) -> Iterator[bytes]:
 
 
 def messages(file: Path) -> Iterator[tuple[int, AmiMessage]]:
-    """The messages of an AMI stream, each with the line it begins at; banners are left out. Raises RecordingError.
+    """The messages of an AMI stream, each with the line it begins at; a banner, too, is one (``is_banner``). Raises RecordingError.
 
     A stream whose lines all end in LF went through an editor or a terminal: that is put right, so that a lone LF goes on meaning
     a line break in somebody's caller ID.
@@ -71,6 +71,8 @@ def messages(file: Path) -> Iterator[tuple[int, AmiMessage]]:
             if collected:
                 yield begins, parse(b"".join(collected).rstrip(b"\r\n"))
             collected, size = [], 0
+            if text:
+                yield number, parse(text)
             continue
         if not collected:
             begins = number
@@ -80,6 +82,11 @@ def messages(file: Path) -> Iterator[tuple[int, AmiMessage]]:
             raise RecordingError(f"{file}:{begins}: this is no AMI stream: a message is longer than {MAX_MESSAGE_BYTES} bytes")
     if collected and collected[-1].endswith(b"\n"):  # whole lines: perhaps all of them
         yield begins, parse(b"".join(collected).rstrip(b"\r\n"))
+
+
+def is_banner(message: AmiMessage) -> bool:
+    """Here a connection with Asterisk's manager begins."""
+    return not message.keys and message.stray[:1] != () and message.stray[0].encode().startswith(BANNER_START)
 
 
 def _all_bare(file: Path) -> bool:

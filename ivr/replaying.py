@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ami_bridge import facts as asterisk
+from ami_bridge.facts import Fact
 from ami_bridge.queue_log import QueueLogReader
-from ami_bridge.translate import Translator
 from ivr.domain.call_facts import CallMissing
 from ivr.domain.contact_book import ContactBook
 from ivr.domain.contacts import Contact
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.whys import why
-from ivr.recorded_clock import RecordedClock
-from ivr.recordings import Kind, RecordingError, kind_of, lines, messages
+from ivr.recorded_stream import RecordedStream
+from ivr.recordings import Kind, RecordingError, kind_of, lines
 from ivr.views import visit_as_json
 
 # Asterisk writes a row at once and says it on AMI as soon, but a row's time is cut to the second: of one moment, AMI's word comes first,
@@ -42,6 +42,9 @@ class Replay:
     contacts: list[Contact] = field(default_factory=list)
     gaps: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def gap(self, at: datetime, why: str) -> None:
+        self.gaps.append({"at": at.isoformat(), "why": why})
 
     def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
         """As ``ivrd replay --json`` prints it."""
@@ -67,50 +70,69 @@ class Replay:
 
 
 class _Told(NamedTuple):
-    """An entry, and the moment it is to be applied at."""
+    """A fact of one of the files, and the moment it is to be applied at."""
 
     due: datetime
-    entry: Entry
+    file: int
+    source: Source
+    fact: Fact
 
 
 def replay(files: Iterable[Path]) -> Replay:
     """Replay the files of one PBX, merged by time. Raises RecordingError."""
     found, book = Replay(), ContactBook(any_dialplan=True)
-    sources = [_stream(file, found) if kind_of(file) is Kind.AMI else _log(file, found) for file in files]
+    told = [_stream(n, file, found) if kind_of(file) is Kind.AMI else _log(n, file, found) for n, file in enumerate(files)]
+    watch = _Watch(found)
     last: dict[Source, datetime] = {}
-    for due, entry in heapq.merge(*sources, key=lambda told: told.due):
-        last[entry.source] = max(due, last.get(entry.source, due))
-        if isinstance(entry.fact, asterisk.AsteriskStopped):
-            why_not = "Asterisk was stopped; the hang-ups before it were nobody's doing"
-            found.gaps.append({"at": entry.fact.at.isoformat(), "why": why_not})
-        book.apply(entry)
+    for due, number, source, fact in heapq.merge(*told, key=lambda each: each.due):
+        last[source] = max(due, last.get(source, due))
+        if isinstance(fact, asterisk.AsteriskStopped):
+            found.gap(fact.at, "Asterisk was stopped; the hang-ups before it were nobody's doing")
+        if (seen := watch.see(number, fact)) is not None:
+            book.apply(Entry("", source, seen))
     _end_by_log(book, last)
-    seen = (contact for contact in book.contacts.values() if not _only_in_a_snapshot(book, contact))
-    found.contacts = sorted(seen, key=lambda contact: (contact.started_at, contact.id))
+    seen_calls = (contact for contact in book.contacts.values() if not _only_in_a_snapshot(book, contact))
+    found.contacts = sorted(seen_calls, key=lambda contact: (contact.started_at, contact.id))
     return found
 
 
-def _stream(file: Path, found: Replay) -> Iterator[_Told]:
+class _Watch:
+    """Which streams are being recorded: only where none is, something may have been missed."""
+
+    def __init__(self, found: Replay) -> None:
+        self._found = found
+        self._running: set[int] = set()
+        self._lost_at: datetime | None = None
+
+    def see(self, file: int, fact: Fact) -> Fact | None:
+        """The fact as the book is to be told it; None when there is nothing to tell."""
+        if isinstance(fact, asterisk.LinkLost):
+            self._running.discard(file)
+            if self._running:
+                return None
+            self._lost_at = fact.at
+        elif isinstance(fact, asterisk.LinkEstablished):
+            lost_at = self._lost_at
+            watched = bool(self._running) or lost_at is None or timedelta(0) < fact.at - lost_at <= NO_GAP
+            self._running.add(file)
+            if watched:
+                return None
+            self._found.gap(lost_at or fact.at, "no stream was recorded for a while, or its connection was lost")
+            return replace(fact, gap_from=lost_at)
+        return fact
+
+
+def _stream(number: int, file: Path, found: Replay) -> Iterator[_Told]:
     """The facts of an AMI stream in the order it has them: its clock may have been set."""
-    translator, clock = Translator(), RecordedClock()
-    due = clock.now
-    for line, message in messages(file):
-        clock.show(message)
-        facts, suspicion = translator.translate(message, clock.now)
-        if suspicion:
-            kept = "the genuine part was used" if suspicion.kept else "it was left out"
-            found.warnings.append(f"{file}:{line}: {suspicion.event}: {suspicion.why}; {kept}")
-        for fact in facts:
-            due = max(due, fact.at)
-            yield _Told(due, Entry("", Source.AMI, fact))
-    if clock.guessed and not clock.told:
-        found.warnings.append(
-            f"{file}: {clock.guessed} events have no Timestamp (timestampevents=no): their times are drawn from channels' ids and from "
-            "the durations they tell, right to the second at best"
-        )
+    stream = RecordedStream(file)
+    due: datetime | None = None
+    for fact in stream.facts():
+        due = max(due or fact.at, fact.at)
+        yield _Told(due, number, Source.AMI, fact)
+    found.warnings.extend(stream.warnings)
 
 
-def _log(file: Path, found: Replay) -> Iterator[_Told]:
+def _log(number: int, file: Path, found: Replay) -> Iterator[_Told]:
     reader = QueueLogReader(str(file))
     due: datetime | None = None
     for line in lines(file):
@@ -119,7 +141,7 @@ def _log(file: Path, found: Replay) -> Iterator[_Told]:
             at = max(fact.at for fact in facts) + LOG_BEHIND
             due = max(due or at, at)
             for fact in facts:
-                yield _Told(due, Entry("", Source.QUEUE_LOG, fact))
+                yield _Told(due, number, Source.QUEUE_LOG, fact)
     found.warnings.extend(reader.warnings)
 
 

@@ -224,7 +224,11 @@ class ContactBook:
         held, other = self._held[caller], self._held[second]
         applied = self._of_contact(entry)
         told = (*held.entries(), *other.entries())
-        taken = Entry(entry.pbx, Source.SESSION, session.PlaceTaken(entry.fact.at, caller, held.contact.call, place))
+        taken = Entry(
+            entry.pbx,
+            Source.SESSION,
+            session.PlaceTaken(entry.fact.at, caller, getattr(entry.fact, "call", "") or held.contact.call, place),
+        )
         self.forget(second)
         self.forget(caller)
         contact = self.take_up(caller, [*sorted(told, key=lambda each: each.fact.at), taken])
@@ -315,11 +319,12 @@ class ContactBook:
     def _cut_off(self, entry: Entry) -> Applied:
         """Asterisk stopped, or began anew: no call of before lives, and whoever seems to have hung up just before didn't."""
         at, since = entry.fact.at, self._stopping_since(entry)
+        # A row's time is cut to the second: who calls in the very second of a start calls the new Asterisk.
         cut = [
             found
             for found, held in self._held.items()
             if held.pbx == entry.pbx
-            and held.contact.started_at < at  # a row's time is cut to the second: who calls in that second calls the new Asterisk
+            and (held.contact.started_at < at or isinstance(entry.fact, asterisk.AsteriskStopped))
             and not held.contact.cut_off
             and (held.contact.ended_at is None or since <= held.contact.ended_at <= at)
         ]

@@ -12,7 +12,6 @@ from typing import Any
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
-from ivr.domain import visit_folding
 from ivr.domain.contacts import Ring, Visit, VisitOutcome
 from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED
 
@@ -122,12 +121,6 @@ def _abandoned(visit: Visit) -> VisitOutcome:
     return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at else VisitOutcome.ABANDONED_WAIT
 
 
-def _cut_off(visits: list[Visit], fact: session.CallCutOff) -> None:
-    """Asterisk stopped: the rows of its last seconds are of its own hang-ups."""
-    for visit in visits:
-        visit_folding.cut_off(visit, fact.at, fact.since)
-
-
 _ROWS: dict[type, Callable[[list[Visit], Any], None]] = {
     asterisk.CallerQueued: _entered,
     asterisk.CallerWaiting: _waiting,
@@ -138,5 +131,4 @@ _ROWS: dict[type, Callable[[list[Visit], Any], None]] = {
     asterisk.TalkEnded: _talk_ended,
     asterisk.CallTransferred: _transferred,
     asterisk.QueueExited: _exited,
-    session.CallCutOff: _cut_off,
 }

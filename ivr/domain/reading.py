@@ -39,13 +39,13 @@ class Reading:
                 if not isinstance(fact, CallCutOff):
                     fold(self._told, fact)
         contact = copied(self._told)
-        for cut in cuts:  # nothing comes after it, whichever source told of it first
-            fold(contact, cut)
         if logged:
             derived = [fact for fact in told if isinstance(fact, DERIVED)]
-            reconcile(contact, visits_of((*logged, *(fact for fact in derived if isinstance(fact, PlaceTaken)), *cuts)))
+            reconcile(contact, visits_of((*logged, *(fact for fact in derived if isinstance(fact, PlaceTaken)))))
             unseen = len(derived) == len(told)
             if unseen or contact.end_uncertain:
                 end_by_log(contact, opened_by_log=unseen)
             contact.caller = contact.caller or next((fact.caller for fact in logged if isinstance(fact, CallerQueued) and fact.caller), "")
+        for cut in cuts:  # nothing comes after it, whichever source told of it first
+            fold(contact, cut)
         return contact
