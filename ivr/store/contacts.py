@@ -184,7 +184,7 @@ def _contact(row: ContactRow, sealer: Sealer) -> Contact:
         failure=row.failure,
         served_by=row.served_by,
         pbx=row.pbx,
-        **{name: progress[name] for name in _PROGRESS if name in progress},
+        **{name: _tuple(progress[name]) for name in _PROGRESS if name in progress},
     )
 
 
@@ -214,7 +214,7 @@ def _visit(data: dict[str, Any]) -> Visit:
 
 
 def _tuple(value: Any) -> Any:
-    """JSON knows no tuples, and a visit has no lists but its rings."""
+    """JSON knows no tuples, and no contact or visit has other lists in its plain fields."""
     return tuple(value) if isinstance(value, list) else value
 
 
