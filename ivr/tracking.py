@@ -296,7 +296,7 @@ class Tracker:
             while batch := self._unwritten.take(self._book.contacts, self.log_waiting.undecided):
                 try:
                     ended = await self._database.write(partial(self._save, batch=batch))
-                except StoreError:
+                except BaseException:  # cut short at a shut-down too: it may be stored by then, and comes again
                     self._unwritten.put_back(batch)
                     self._drop_beyond_backlog()
                     raise
