@@ -22,6 +22,7 @@ from ivr import (
     cli_hours,
     cli_ledger,
     cli_prompts,
+    cli_record,
     cli_replay,
     cli_report,
     cli_reports,
@@ -56,6 +57,7 @@ app.command(epilog="Example: ivrd explain sl.strict --from yesterday --queue com
 calls.command("explain", epilog="Example: ivrd calls explain 1795296429.69")(cli_explain.calls_explain)
 app.command("forecast", epilog="Example: ivrd forecast --queue hr --from 2026-12-01 --target 80/20")(cli_forecast.forecast_command)
 app.command(epilog="Example: ivrd replay abandon.ami queue_log --explain")(cli_replay.replay)
+app.command(epilog="Example: ivrd record --to recording --seconds 600")(cli_record.record)
 
 
 @app.command(epilog="Example: ivrd run --config /etc/ivrd/ivrd.toml")
