@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from ivr.alerts.messages import Alert, LossAlert
+from ivr.alerts.messages import Alert, BooksAlert, LossAlert
 from ivr.alerts.texts import Wording
 from ivr.delivery import Delivery
 from ivr.domain.alert_rules import AbandonedCall
 from ivr.mailing import Mailer
+
+_HEADING = re.compile(r"^\*\*(.+?)\*\*")
 
 
 class EmailAlerts:
@@ -24,6 +27,8 @@ class EmailAlerts:
     async def send(self, message_id: str, alert: Alert) -> Delivery:
         if isinstance(alert, LossAlert):
             return await self._mail(message_id, self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
+        if isinstance(alert, BooksAlert):
+            return await self._mail(message_id, self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
         return await self._mail(message_id, self._wording.abandoned(alert))
 
     async def send_collected(self, message_id: str, calls: Sequence[AbandonedCall]) -> Delivery:
@@ -40,5 +45,5 @@ class EmailAlerts:
 
 
 def plain(markdown: str) -> str:
-    """The robots' markdown without its marks: a heading in asterisks, lines that begin with ``>``."""
-    return "\n".join(line.removeprefix(">") for line in markdown.replace("**", "").splitlines())
+    """The robots' markdown without its marks: a heading in asterisks, lines that begin with ``>``. A masked number keeps its asterisks."""
+    return "\n".join(_HEADING.sub(r"\1", line.removeprefix(">")) for line in markdown.splitlines())

@@ -14,6 +14,7 @@ from ivr.store.schema import OutboxRow
 CALL_ABANDONED = "call.abandoned"
 CALLS_ABANDONED = "calls.abandoned"  # several in one message; never a row's topic
 LOSS_RATE = {Turn.HIGH: "loss_rate.high", Turn.RECOVERED: "loss_rate.recovered"}
+BOOKS_DRIFT, BOOKS_AGREE = "books.drift", "books.agree"
 CHANNEL_PREFIX = "alert-"
 
 
@@ -28,7 +29,20 @@ class LossAlert:
     threshold: float
 
 
-Alert = AbandonedCall | LossAlert
+@dataclass(frozen=True, slots=True)
+class BooksAlert:
+    """Our books and Asterisk's stopped agreeing, or agree again. ``sentence`` says in English what doesn't; it names no caller."""
+
+    at: datetime
+    agree: bool
+    drifts: int
+    sentence: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": self.at.isoformat(), "agree": self.agree, "drifts": self.drifts, "sentence": self.sentence}
+
+
+Alert = AbandonedCall | LossAlert | BooksAlert
 
 
 def channel_of(name: str) -> str:
@@ -69,6 +83,8 @@ def alert_of(parcel: Parcel) -> Alert:
     stored = dict(parcel.payload)
     if parcel.topic == CALL_ABANDONED:
         return AbandonedCall.from_json(stored)
+    if parcel.topic in (BOOKS_DRIFT, BOOKS_AGREE):
+        return BooksAlert(datetime.fromisoformat(stored["at"]), stored["agree"], stored["drifts"], stored["sentence"])
     turn = next(turn for turn, topic in LOSS_RATE.items() if topic == parcel.topic)
     return LossAlert(
         line=stored["line"],

@@ -78,6 +78,17 @@ class Wording:
         why = "too few calls to judge by" if turn.why is Why.TOO_FEW_CALLS else f"clearly below the threshold of {threshold:.0%} again"
         return f"**Loss rate recovered** {name}\n>{counted}\n>Why: {why}"
 
+    def books(self, at: datetime, *, agree: bool, sentence: str) -> str:
+        """Our books and Asterisk's own don't agree, or do again."""
+        when = at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        if self.language == "zh":
+            if agree:
+                return f"**话务数据恢复一致**\n>时间：{when}"
+            return f"**话务数据不一致** 与 Asterisk 或 queue_log 不符，报表可能有误\n>详情：{sentence}\n>时间：{when}"
+        if agree:
+            return f"**The books agree again**\n>Time: {when}"
+        return f"**The books don't agree** with Asterisk or queue_log; figures may be wrong\n>What: {sentence}\n>Time: {when}"
+
 
 def cut_bytes(text: str, limit: int) -> str:
     """At most ``limit`` bytes of UTF-8, cut at a character's edge, the cut shown: WeCom counts bytes and refuses what is longer."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.alerts.messages import CALL_ABANDONED, CALLS_ABANDONED, LOSS_RATE, Alert, LossAlert
+from ivr.alerts.messages import BOOKS_AGREE, BOOKS_DRIFT, CALL_ABANDONED, CALLS_ABANDONED, LOSS_RATE, Alert, BooksAlert, LossAlert
 from ivr.alerts.texts import Wording
 from ivr.delivery import Delivery, RetryLater
 from ivr.domain.alert_rules import AbandonedCall
@@ -36,6 +36,10 @@ class AlertWebhook:
                 "text": self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold),
             }
             return await self._post(message_id, LOSS_RATE[alert.turn.turn], alert.at, data)
+        if isinstance(alert, BooksAlert):
+            text = self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence)
+            books: dict[str, Any] = {"drifts": alert.drifts, "what": alert.sentence, "text": text}
+            return await self._post(message_id, BOOKS_AGREE if alert.agree else BOOKS_DRIFT, alert.at, books)
         data = {**self._call(alert), "text": self._wording.abandoned(alert)}
         return await self._post(message_id, CALL_ABANDONED, alert.at, data)
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from ivr.alerts.messages import Alert, LossAlert
+from ivr.alerts.messages import Alert, BooksAlert, LossAlert
 from ivr.alerts.texts import Wording, cut_bytes
 from ivr.delivery import Delivered, Delivery, Rejected, RetryLater, Unknown
 from ivr.domain.alert_rules import AbandonedCall
@@ -38,6 +38,8 @@ class WecomRobot:
         """The robot knows no ids: what may have arrived comes twice rather than never."""
         if isinstance(alert, LossAlert):
             return await self.say(self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
+        if isinstance(alert, BooksAlert):
+            return await self.say(self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
         return await self.say(self._wording.abandoned(alert))
 
     async def send_collected(self, message_id: str, calls: Sequence[AbandonedCall]) -> Delivery:
