@@ -82,6 +82,7 @@ class Daemon:
             ),
             after_commit=self._look_at_what_follows,
             on_change=lambda contact: self._supervision.on_change(contact),
+            on_gone=lambda contact_id: self._supervision.on_gone(contact_id),
             on_entry=lambda entry: self._books.agents.on_entry(entry),
         )
         self._books = Bookkeeping(settings, self._database, self._sealer, self._tracker, wake_outbox=self._outbox.wake)

@@ -82,6 +82,11 @@ class Board:
         self._note_lost(contact)
         self._touch()
 
+    def contact_gone(self, contact_id: str) -> None:
+        """It was no call of its own, but another's second one."""
+        if self._contacts.pop(contact_id, None) is not None:
+            self._touch()
+
     def apply(self, fact: asterisk.Fact) -> None:
         """What Asterisk says of agents and of the link; other facts concern contacts and come through the tracker."""
         match fact:

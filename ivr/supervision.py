@@ -74,6 +74,10 @@ class Supervision:
         self._board.apply(fact)
         self._metrics.apply(fact)
 
+    def on_gone(self, contact_id: str) -> None:
+        """It turned out to be another contact's second call."""
+        self._board.contact_gone(contact_id)
+
     def on_change(self, contact: Contact) -> None:
         """The tracker folded something into this contact."""
         self._board.contact_changed(contact)

@@ -58,7 +58,7 @@ class Tracker:
     """``apply`` facts in the order they come, ``take_rows`` of queue_log; ``run`` writes. All of it on the event loop.
 
     ``pbx``: the name of the Asterisk they come from. ``on_change`` is handed each contact that changed, at once, a new object each
-    time; ``on_entry`` each entry that goes into the ledger.
+    time; ``on_gone`` the id of one that turned out to be another's second call; ``on_entry`` each entry that goes into the ledger.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Tracker:
         bookkeepers: Sequence[Bookkeeper] = (),
         after_commit: Callable[[], None] = lambda: None,
         on_change: Callable[[Contact], None] = lambda _: None,
+        on_gone: Callable[[str], None] = lambda _: None,
         on_entry: Callable[[Entry], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -81,6 +82,7 @@ class Tracker:
         self._bookkeepers = bookkeepers
         self._after_commit = after_commit
         self._on_change = on_change
+        self._on_gone = on_gone
         self._on_entry = on_entry
         self._clock = clock
         self._book = ContactBook()
@@ -170,6 +172,11 @@ class Tracker:
         applied = self._book.apply(entry, driven=self._driven)
         for kept in applied.kept:
             self._keep(kept)
+        for gone, into in applied.merged:
+            self._unwritten.also(partial(_merge, gone=gone, into=into))
+            self._said_ended.discard(gone)
+            self.log_waiting.forget(gone)
+            self._on_gone(gone)
         for contact in applied.changed:
             self._note_change(contact)
         if isinstance(entry.fact, NodeEntered):
@@ -339,6 +346,11 @@ class Tracker:
             self._let_go(contact.id)
         if dropped := self._unwritten.drop_entries_beyond(MOST_ENTRIES_KEPT):
             log.error("entries of the ledger are lost: the database has refused for too long", entries=dropped)
+
+
+def _merge(session: Session, gone: str, into: str) -> None:
+    ledger.hand_over(session, gone, into)
+    store.remove(session, gone)
 
 
 def _find(session: Session, sealer: Sealer, calls: Sequence[str], since: datetime) -> list[tuple[Contact, list[Entry]]]:

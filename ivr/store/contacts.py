@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
@@ -56,6 +56,13 @@ def save(session: Session, sealer: Sealer, contacts: Iterable[Contact]) -> list[
 
 _COUNTED = ("started_at", "outcome", "line", "nodes", "pbx")
 _KEPT = ("id", "ended_at", "progress", "caller", "caller_index", "caller_name", *_COUNTED)
+
+
+def remove(session: Session, contact_id: str) -> None:
+    """It was none of its own: its record and its visits go."""
+    began = session.scalar(select(CONTACTS.c.started_at).where(CONTACTS.c.id == contact_id))
+    visits.mark_stale(session, visits.remove(session, contact_id) | ({began} if began else set()))
+    session.execute(delete(CONTACTS).where(CONTACTS.c.id == contact_id))
 
 
 def _known(session: Session, ids: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from ivr.domain.ledger import PRIVATE, Entry, Source, UnknownFactError, decoded, encoded
@@ -57,6 +57,11 @@ def _row(sealer: Sealer, told: Told) -> dict[str, Any]:
         "key": key,
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     }
+
+
+def hand_over(session: Session, gone: str, into: str) -> None:
+    """What was told of one contact is another's: they are one call."""
+    session.execute(update(LEDGER).where(LEDGER.c.contact == gone).values(contact=into))
 
 
 def of_contact(session: Session, sealer: Sealer, contact_id: str) -> list[Entry]:

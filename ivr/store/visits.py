@@ -42,6 +42,13 @@ def save(session: Session, contacts: Sequence[Contact]) -> set[datetime]:
     return stale
 
 
+def remove(session: Session, contact_id: str) -> set[datetime]:
+    """Its visits go; gives the moments that cells counted of them."""
+    moments = {moment for row in _stored(session, [contact_id]).values() for moment in _moments(row)}
+    session.execute(delete(VISITS).where(VISITS.c.contact == contact_id))
+    return moments
+
+
 def mark_stale(session: Session, moments: Iterable[datetime]) -> None:
     """The cells of these moments' minutes must be made anew.
 

@@ -214,6 +214,18 @@ def test_contacts_are_found_by_their_callers_channel(database: Database) -> None
     assert sorted(database.read_now(find)) == ["7.1", "7.9"]
 
 
+def test_a_second_call_of_one_contact_becomes_his(database: Database) -> None:
+    append(database, told(FACTS[0], "7.1"), told(FACTS[3], "7.9"))
+    save(database, call("7.1"), call("7.9"))
+    stale(database)
+    database.write_now(partial(ledger.hand_over, gone="7.9", into="7.1"))
+    database.write_now(partial(contacts.remove, contact_id="7.9"))
+    assert [entry.fact for entry in of_contact(database)] == [FACTS[0], FACTS[3]]
+    assert stale(database) == [MINUTE]
+    assert len(rows(database)) == 1
+    assert database.read_now(partial(contacts.load, sealer=SEALER, contact_id="7.9")) is None
+
+
 # ---------------------------------------------------------------------------------------------------- gaps and positions
 
 
