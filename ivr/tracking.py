@@ -22,8 +22,9 @@ from ivr.domain.contacts import Contact
 from ivr.domain.ledger import Entry, Source
 from ivr.log_waiting import LogWaiting
 from ivr.store import contacts as store
-from ivr.store import ledger, link_gaps, log_positions
+from ivr.store import histories, ledger, link_gaps
 from ivr.store.database import Database, StoreError
+from ivr.store.histories import History
 from ivr.store.ledger import Told
 from ivr.store.sealing import Sealer
 from ivr.unwritten import Batch, Unwritten, Write
@@ -173,7 +174,7 @@ class Tracker:
         for kept in applied.kept:
             self._keep(kept)
         for gone, into in applied.merged:
-            self._unwritten.also(partial(_merge, gone=gone, into=into))
+            self._unwritten.also(partial(histories.merge, gone=gone, into=into))
             self._said_ended.discard(gone)
             self.log_waiting.forget(gone)
             self._on_gone(gone)
@@ -236,9 +237,9 @@ class Tracker:
         names = {name: None for fact in unknown for name in self._to_be_asked_for(fact)}
         if names:
             since = min(fact.at for fact in unknown) - store.LONGEST_CALL
-            self._take_up(await self._database.read(partial(_find, sealer=self._sealer, calls=list(names), since=since)))
+            self._take_up(await self._database.read(partial(histories.of_calls, sealer=self._sealer, calls=list(names), since=since)))
 
-    def _take_up(self, found: Iterable[tuple[Contact, Sequence[Entry]]]) -> None:
+    def _take_up(self, found: Iterable[History]) -> None:
         for contact, entries in found:
             if contact.id in self._book.contacts:
                 continue
@@ -266,12 +267,12 @@ class Tracker:
         """The contact from memory, or from the store when the daemon was restarted since. Raises StoreError."""
         if contact := self.get(contact_id):
             return contact
-        self._take_up(await self._database.read(partial(_load, sealer=self._sealer, ids=[contact_id])))
+        self._take_up(await self._database.read(partial(histories.of_contacts, sealer=self._sealer, ids=[contact_id])))
         return self.get(contact_id)
 
     async def restore(self) -> int:
         """At start: take up the contacts that ran when the daemon stopped; the first snapshot tells which still do. Raises StoreError."""
-        found, self._unheard_since = await self._database.read(partial(_left_off, sealer=self._sealer, pbx=self._pbx))
+        found, self._unheard_since = await self._database.read(partial(histories.left_off, sealer=self._sealer, pbx=self._pbx))
         self._take_up(found)
         now = self._clock()
         for contact in list(self._book.contacts.values()):
@@ -346,26 +347,3 @@ class Tracker:
             self._let_go(contact.id)
         if dropped := self._unwritten.drop_entries_beyond(MOST_ENTRIES_KEPT):
             log.error("entries of the ledger are lost: the database has refused for too long", entries=dropped)
-
-
-def _merge(session: Session, gone: str, into: str) -> None:
-    ledger.hand_over(session, gone, into)
-    store.remove(session, gone)
-
-
-def _find(session: Session, sealer: Sealer, calls: Sequence[str], since: datetime) -> list[tuple[Contact, list[Entry]]]:
-    return _load(session, sealer, store.ids_of_calls(session, calls, since))
-
-
-def _load(session: Session, sealer: Sealer, ids: Sequence[str]) -> list[tuple[Contact, list[Entry]]]:
-    entries = ledger.of_contacts(session, sealer, ids)
-    return [(contact, entries.get(contact.id, [])) for contact in store.load_all(session, sealer, ids)]
-
-
-def _left_off(session: Session, sealer: Sealer, pbx: str) -> tuple[list[tuple[Contact, list[Entry]]], datetime | None]:
-    """The contacts without an end, and since when nobody has heard this PBX."""
-    running = store.unfinished(session, sealer)
-    entries = ledger.of_contacts(session, sealer, [contact.id for contact in running])
-    signs_of_life = (ledger.last_at(session, pbx), log_positions.last_read_at(session, pbx))
-    since = link_gaps.open_since(session, pbx) or max(filter(None, signs_of_life), default=None)
-    return [(contact, entries.get(contact.id, [])) for contact in running], since

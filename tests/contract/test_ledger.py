@@ -15,7 +15,7 @@ from ami_bridge.queue_log_file import Position
 from ivr.domain.call_facts import CallTaken, QueueRequested, ServedByFallback
 from ivr.domain.contacts import Contact, Visit, VisitOutcome
 from ivr.domain.ledger import Entry, Source
-from ivr.store import contacts, ledger, link_gaps, log_positions
+from ivr.store import contacts, histories, ledger, link_gaps, log_positions
 from ivr.store.database import Database
 from ivr.store.ledger import Told
 from ivr.store.schema import StaleMinuteRow
@@ -218,8 +218,9 @@ def test_a_second_call_of_one_contact_becomes_his(database: Database) -> None:
     append(database, told(FACTS[0], "7.1"), told(FACTS[3], "7.9"))
     save(database, call("7.1"), call("7.9"))
     stale(database)
-    database.write_now(partial(ledger.hand_over, gone="7.9", into="7.1"))
-    database.write_now(partial(contacts.remove, contact_id="7.9"))
+    with database.engine.begin() as connection:
+        connection.execute(text("INSERT INTO spool_imports VALUES ('entry-1', '7.9', '2026-11-20 17:30:00')"))
+    database.write_now(partial(histories.merge, gone="7.9", into="7.1"))
     assert [entry.fact for entry in of_contact(database)] == [FACTS[0], FACTS[3]]
     assert stale(database) == [MINUTE]
     assert len(rows(database)) == 1
