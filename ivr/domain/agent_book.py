@@ -7,6 +7,7 @@ may come late: the time since the last settled moment is then read anew, so that
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from ivr.domain.agent_tiling import Moment, tiled
 from ivr.domain.ledger import Entry, Source
 
 T = TypeVar("T")
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED, _MOST_OF_ALL = 10_000, 50
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
 KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
 # What a killed daemon may not have written of intervals, the ledger has.
@@ -46,6 +47,11 @@ class _Told:
     fact: asterisk.Fact
     leg: str = ""
     handed_on: bool = False
+
+    @property
+    def order(self) -> tuple[datetime, bool]:
+        """By time; a row of the log, whose second is cut off, before what AMI tells of the same moment."""
+        return self.at, self.source is not Source.QUEUE_LOG
 
 
 @dataclass(slots=True)
@@ -82,6 +88,7 @@ class AgentBook:
         self._links: dict[str, Link] = {}
         self._legs: dict[tuple[str, str], str] = {}  # the leg of an offer or a talk → agent
         self._rang: dict[tuple[str, str], tuple[str, str]] = {}  # queue_log: the call offered last → agent, and what stands for the leg
+        self._of_all: dict[str, deque[_Told]] = {}  # what AMI said of everybody, of late
         self._handed_on: dict[tuple[str, str], str] = {}  # a call that was transferred → by whom
         self.late = 0  # entries older than what is settled, left out
 
@@ -124,7 +131,9 @@ class AgentBook:
             case asterisk.SnapshotComplete(at=at):
                 return self._snapshot(entry.pbx, link, at)
             case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
-                return {key for key in self._of(entry.pbx) if self._tell(key, _Told(fact.at, Source.AMI, fact))}
+                everybody = _Told(fact.at, Source.AMI, fact)
+                self._of_all.setdefault(entry.pbx, deque(maxlen=_MOST_OF_ALL)).append(everybody)
+                return {key for key in self._of(entry.pbx) if self._tell(key, everybody)}
         if link.snapshot is not None:
             link.snapshot.append(fact)
             return set()
@@ -231,6 +240,8 @@ class AgentBook:
         link.close(at)
         states = [fact for fact in told if isinstance(fact, asterisk.AgentStateReported) and not fact.removed]
         calls = frozenset(fact.call for fact in told if isinstance(fact, asterisk.CallPresent))
+        nobody = _Told(at, Source.AMI, Seen(at, (), 0, calls))
+        self._of_all.setdefault(pbx, deque(maxlen=_MOST_OF_ALL)).append(nobody)
         for state in states:
             self._lives.setdefault(AgentKey(pbx, state.agent), _Life(at))
         for key in self._of(pbx):
@@ -294,28 +305,30 @@ class AgentBook:
                 found.add(key.agent)
         return found
 
-    def _tell(self, key: AgentKey, told: _Told, *, again: bool = False) -> bool:
+    def _tell(self, key: AgentKey, told: _Told, *, again: bool = False, of_all: bool = False) -> bool:
         """Put it in its place; was it new?"""
         link = self._links[key.pbx]
         life = self._lives.get(key)
         if life is None:
             life = self._lives[key] = _Life(told.at)
+            self._tell_of_all(key, told.at, None)
         if (told.source, told.fact) in life.known:
             return False
-        if told.source is not Source.QUEUE_LOG:  # clocks jump: what AMI tells stays in the order it was told
-            before = next((each.at for each in reversed(life.journal) if each.source is not Source.QUEUE_LOG), told.at)
-            told = replace(told, at=max(before, told.at))
+        if told.source is not Source.QUEUE_LOG and not of_all:  # clocks jump: what AMI tells stays in the order it was told
+            latest = next((each.at for each in reversed(life.journal) if each.source is not Source.QUEUE_LOG), told.at)
+            told = replace(told, at=max(latest, told.at))
         if told.at < life.base_at:
             if life.base == AgentRecord() and not life.past:  # nothing is known of him before
-                life.base_at = told.at
+                before, life.base_at = life.base_at, told.at
                 life.moments.clear()
+                self._tell_of_all(key, told.at, before)
             elif again or told.source is Source.QUEUE_LOG:
                 self.late += not again
                 return False
             else:
                 told = replace(told, at=life.base_at)
         life.known.add((told.source, told.fact))
-        place = bisect_right(life.journal, told.at, key=attrgetter("at"))
+        place = bisect_right(life.journal, told.order, key=attrgetter("order"))
         life.journal.insert(place, told)
         if place < len(life.journal) - 1 or not life.moments:
             self._again(key)
@@ -323,6 +336,12 @@ class AgentBook:
             self._fold_on(life, told, link)
         life.read = None
         return True
+
+    def _tell_of_all(self, key: AgentKey, start: datetime, end: datetime | None) -> None:
+        """Nobody knew him then: what was said of everybody was said of him."""
+        for each in tuple(self._of_all.get(key.pbx, ())):
+            if each.at >= start and (end is None or each.at < end):
+                self._tell(key, each, of_all=True)
 
     def _again(self, key: AgentKey) -> None:
         life, link = self._lives[key], self._links[key.pbx]
