@@ -5,7 +5,7 @@ Times are aware UTC. ``contact`` is Asterisk's Linkedid (one inbound call), ``ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -100,6 +100,7 @@ class TalkEnded(Fact):
     agent: str
     ended_by: EndedBy
     agent_call: str = ""
+    talk_s: int | None = field(default=None, compare=False)  # how long Asterisk takes it to have been, whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,15 @@ class CallEnded(Fact):
     contact: str
     call: str
     cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReplaced(Fact):
+    """``by`` took the place of ``call`` in its bridge: half of a Local channel without ``/n`` goes, and its hang-up is nobody's."""
+
+    contact: str
+    call: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +349,7 @@ AnyFact = (
     | DialExited
     | CallbackReported
     | CallEnded
+    | ChannelReplaced
     | HangupRequested
     | CallerWentOn
     | AgentStateReported

@@ -33,6 +33,7 @@ from ami_bridge.facts import (
     CallHeld,
     CallPresent,
     CallResumed,
+    ChannelReplaced,
     DialExited,
     EndedBy,
     HangupRequested,
@@ -93,7 +94,7 @@ class Translator:
         if event == "VarSet" and STATUS_VARIABLE not in message.all("Variable"):
             return _NOTHING
         try:
-            if (parties := _TRANSFERS.get(event)) is not None:
+            if (parties := _PARTIES.get(event)) is not None:
                 reading = read_transfer(message, parties)
             elif rule is not None:
                 reading = read_event(message, repairable=event in _ONE_CHANNEL)
@@ -174,20 +175,27 @@ class Translator:
     def _agent_connect(self, event: Reading, at: datetime) -> AnyFact | None:
         caller, agent = event.caller, event.agent
         talk = Talk(caller.linkedid, caller.uniqueid, event["Queue"], event["MemberName"], agent.uniqueid)
-        self.legs.joined(talk)
+        self.legs.joined(talk, at)
         return AgentAnswered(at, talk.contact, talk.call, talk.queue, talk.agent, talk.agent_call)
 
     def _agent_complete(self, event: Reading, at: datetime) -> AnyFact | None:
         # It may come without channels; all of its own headers must be there then.
-        queue, agent, reason = event["Queue"], event["MemberName"], event["Reason"]
-        for name in ("Interface", "HoldTime", "TalkTime"):
+        queue, agent, reason, talk_s = event["Queue"], event["MemberName"], event["Reason"], event.number("TalkTime")
+        for name in ("Interface", "HoldTime"):
             event[name]
         if reason not in _ENDED_BY:
             raise Refused("its Reason is unknown")
         agent_call = event.destination.uniqueid if event.destination else ""
-        talk = self.legs.talk_ended(agent_call, queue, agent) or Talk("", "", queue, agent, agent_call)
+        talk = self.legs.talk_ended(agent_call, queue, agent, at, talk_s) or Talk("", "", queue, agent, agent_call)
         contact, call = (event.channel.linkedid, event.channel.uniqueid) if event.channel else (talk.contact, talk.call)
-        return TalkEnded(at, contact, call, queue, agent, _ENDED_BY[reason], talk.agent_call)
+        return TalkEnded(at, contact, call, queue, agent, _ENDED_BY[reason], talk.agent_call, talk_s)
+
+    def _bridge_enter(self, event: Reading, at: datetime) -> AnyFact | None:
+        if not (replaced := event.own.get("SwapUniqueid")):
+            return None
+        by = event.party("")
+        self.legs.replaced(replaced, by.uniqueid)
+        return ChannelReplaced(at, by.linkedid, replaced, by=by.uniqueid)
 
     def _caller_leave(self, event: Reading, at: datetime) -> AnyFact | None:
         return CallerLeftQueue(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
@@ -241,7 +249,7 @@ class Translator:
         return HangupRequested(at, event.caller.linkedid, event.caller.uniqueid, soft, cause)
 
     def _hangup(self, event: Reading, at: datetime) -> AnyFact | None:
-        self.legs.hung_up(event.caller.uniqueid)
+        self.legs.hung_up(event.caller.uniqueid, at)
         self.steps.hung_up(event.caller.uniqueid)
         return CallEnded(at, event.caller.linkedid, event.caller.uniqueid, event.number("Cause"))
 
@@ -273,6 +281,7 @@ _EVENTS: dict[str, _Rule] = {
     "AgentRingNoAnswer": Translator._ring_no_answer,
     "AgentDump": Translator._agent_dump,
     "AgentConnect": Translator._agent_connect,
+    "BridgeEnter": Translator._bridge_enter,
     "AgentComplete": Translator._agent_complete,
     "QueueCallerLeave": Translator._caller_leave,
     "QueueCallerAbandon": Translator._caller_abandon,
@@ -292,7 +301,12 @@ _EVENTS: dict[str, _Rule] = {
     "QueueMemberRemoved": lambda _, event, at: member_events.removed(event, at),
     "Shutdown": Translator._shutdown,
 }
-_TRANSFERS = {"BlindTransfer": transfer_events.BLIND_PARTIES, "AttendedTransfer": transfer_events.ATTENDED_PARTIES}
+# Whose channels stand behind headers of their own, by what the headers of each begin with.
+_PARTIES = {
+    "BlindTransfer": transfer_events.BLIND_PARTIES,
+    "AttendedTransfer": transfer_events.ATTENDED_PARTIES,
+    "BridgeEnter": ("",),
+}
 # Of one channel, with nothing hostile behind it. Not Newexten: its AppData is written raw, last.
 _ONE_CHANNEL = frozenset(
     {"Newchannel", "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon", "UserEvent", "VarSet"}

@@ -37,6 +37,7 @@ from ami_bridge.facts import (
     CallPresent,
     CallResumed,
     CallTransferred,
+    ChannelReplaced,
     DialExited,
     EndedBy,
     HangupRequested,
@@ -232,6 +233,10 @@ def blind_transfer(*, result: str = "Success", transferee: bool = True) -> bytes
     return event("BlindTransfer", ("Result", result), *named, *BRIDGE, ("IsExternal", "Yes"), ("Context", "x"), ("Extension", "201"))
 
 
+def blind_transfer_by(agent_call: str) -> bytes:
+    return event("BlindTransfer", ("Result", "Success"), *parties(Transferer=agent_call), *BRIDGE, ("Context", "x"), ("Extension", "201"))
+
+
 def attended_transfer(destination: str, *, result: str = "Success", **more: str) -> bytes:
     named = [
         *parties(OrigTransferer="2.1"),
@@ -352,13 +357,13 @@ def test_members_of_every_version(later: list[tuple[str, str]], reason: str, wra
     assert told("QueueMemberRemoved", "0") == [AgentRemoved(AT, "hr", "Agent One"), state(paused=False, removed=True)]
 
 
-def completed(*channels: tuple[str, str]) -> bytes:
+def completed(*channels: tuple[str, str], talk_s: int = 0, at: str = "1795296079.187158") -> bytes:
     own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2")]
-    return event("AgentComplete", *channels, *own, ("TalkTime", "3"), ("Reason", "caller"))
+    return event("AgentComplete", *channels, *own, ("TalkTime", str(talk_s)), ("Reason", "caller"), at=at)
 
 
 def ended(call: str, agent_call: str) -> TalkEnded:
-    return TalkEnded(AT, call, call, "hr", "Agent One", EndedBy.CALLER, agent_call)
+    return TalkEnded(AT, call, call, "hr", "Agent One", EndedBy.CALLER, agent_call, 0)
 
 
 def hung_up(call: str) -> bytes:
@@ -371,6 +376,45 @@ def test_the_end_of_a_talk_finds_its_call(named: str, before: bytes) -> None:
     channels = {"both": two("1.1", "2.1"), "agent": two("1.1", "2.1")[14:], "nobody": []}[named]
     found = facts_and_suspicions(connected("1.1", "2.1") + before + completed(*channels))
     assert found[-1] == ended("1.1", "2.1")
+
+
+def talk(call: str, leg: str, began: int, **hung_up_at: int) -> bytes:
+    """A talk that began so many seconds into the hour; ``caller`` and ``agent`` hang up then."""
+    at = [f"{1795294800 + second}.5" for second in (began, *hung_up_at.values())]
+    own = [("Queue", "hr"), ("Interface", "PJSIP/101"), ("MemberName", "Agent One"), ("HoldTime", "2"), ("RingTime", "2")]
+    who = {"caller": call, "agent": leg}
+    ends = [event("Hangup", *channel(who[name]), ("Cause", "16"), at=when) for name, when in zip(hung_up_at, at[1:], strict=True)]
+    return event("AgentConnect", *two(call, leg), *own, at=at[0]) + b"".join(ends)
+
+
+def test_a_nameless_end_is_of_the_talk_that_began_as_long_ago_as_it_says() -> None:
+    # Both callers were redirected and live on; then the second hangs up, and so does the next one the agent talked with.
+    data = talk("1.1", "2.1", 0, agent=10) + talk("1.2", "2.2", 20, agent=30)
+    found = facts_and_suspicions(data + completed(talk_s=15, at="1795294835.6") + completed(talk_s=40, at="1795294840.6"))
+    assert [fact.call for fact in found if isinstance(fact, TalkEnded)] == ["1.2", "1.1"]
+
+
+def test_an_end_that_fits_no_talk_is_nobodys() -> None:
+    # After a lost link: its own talk isn't known any more, the one that goes on is another.
+    assert facts_and_suspicions(talk("1.1", "2.1", 100) + completed(talk_s=90, at="1795294930.5"))[-1] == TalkEnded(
+        datetime.fromtimestamp(1795294930.5, UTC), "", "", "hr", "Agent One", EndedBy.CALLER, "", 90
+    )
+
+
+def test_talks_whose_end_nobody_could_tell_apart_do_not_blur_later_ones() -> None:
+    data = talk("1.1", "2.1", 0, agent=5, caller=6) + talk("1.2", "2.2", 1, agent=5, caller=6) + completed(talk_s=6, at="1795294806.6")
+    found = facts_and_suspicions(data + talk("1.3", "2.3", 20, caller=30) + completed(talk_s=99, at="1795294830.6"))
+    assert [fact.call for fact in found if isinstance(fact, TalkEnded)] == ["", "1.3"]
+
+
+def test_a_telephone_behind_a_local_channel_takes_its_halfs_place() -> None:
+    bridge = [("BridgeUniqueid", "b-1"), ("BridgeType", "basic"), ("BridgeName", "<unknown>")]
+    swap = event("BridgeEnter", *bridge, *channel("3.1", Linkedid="1.1"), ("SwapUniqueid", "2.1"))
+    data = connected("1.1", "2.1") + event("BridgeEnter", *bridge, *channel("2.1")) + swap + hung_up("2.1")
+    found = facts_and_suspicions(data + completed(*two("1.1", "3.1")[14:]))
+    assert found[1:] == [ChannelReplaced(AT, "1.1", "2.1", by="3.1"), CallEnded(AT, "2.1", "2.1", 16), ended("1.1", "2.1")]
+    found = facts_and_suspicions(data + blind_transfer_by("3.1"))
+    assert found[-1] == CallTransferred(AT, "1.1", "1.1", TransferKind.BLIND, "3.1", "201")
 
 
 def test_a_late_end_is_not_the_agents_next_talks() -> None:
