@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from ivr.console.desk import May, desk, language_of, page, require
+from ivr.console.desk import May, desk, page, require
 from ivr.console.guard import add_headers
 from ivr.console.pages import limit_of
 from ivr.reports.carrier import inside
@@ -59,9 +59,7 @@ async def reports(request: web.Request) -> web.StreamResponse:
     require(request, May.SEE_REPORTS)
     kind = _kind(request)
     listed = await desk(request).database.read(partial(_listed, kind=kind, limit=limit_of(request)))
-    return page(
-        request, "reports.html", reports=listed, kind=kind or "", kinds=[known.value for known in Kind], language=language_of(request)
-    )
+    return page(request, "reports.html", reports=listed, kind=kind or "", kinds=[known.value for known in Kind])
 
 
 async def reports_json(request: web.Request) -> web.StreamResponse:

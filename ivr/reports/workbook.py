@@ -192,7 +192,8 @@ class _Writer:
 
     def _free_name(self, wanted: str) -> str:
         """Excel's rules: at most 31 characters, none of ``[]:*?/\\``, no apostrophe at an end, no two alike whatever their case."""
-        plain = re.sub(r"[\[\]:*?/\\\x00-\x1f]", " ", wanted).strip(" '")[:LONGEST_SHEET_NAME] or "sheet"
+        plain = re.sub(r"[\[\]:*?/\\\x00-\x1f]", " ", wanted)
+        plain = " ".join(plain.split()).strip(" '")[:LONGEST_SHEET_NAME].strip(" '") or "sheet"
         name, number = plain, 2
         while name.casefold() in self._names:
             name, number = f"{plain[: LONGEST_SHEET_NAME - 4]} {number}", number + 1
