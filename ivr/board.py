@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from ivr.domain.intervals import Grain, floor
 from ivr.domain.measures import Limits, Thresholds
 from ivr.domain.numbers import masked
 from ivr.domain.tally import Tally
-from ivr.domain.visit_record import record_of
+from ivr.domain.visit_record import VisitRecord, record_of
 
 # A contact's figures can still change this long after its end: the dialplan's word of a queue comes after the session's.
 SETTLE = timedelta(seconds=10)
@@ -31,8 +31,17 @@ _Tallies = dict[Thresholds, Tally]
 _LOST = frozenset({ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING, ContactOutcome.REJECTED_CAPACITY})
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What is kept of a call that ended today, so that a word that comes late can still correct it."""
+
+    outcome: ContactOutcome | None
+    thresholds: Thresholds
+    visits: tuple[VisitRecord, ...]
+
+
 class Board:
-    """``changed`` is set at every change; whoever waits for it clears it. ``on_settled`` is told once of each contact that ended."""
+    """``changed`` is set at every change; whoever waits for it clears it."""
 
     def __init__(
         self,
@@ -40,13 +49,11 @@ class Board:
         limits: Limits | Thresholds,
         zone: ZoneInfo,
         *,
-        on_settled: Callable[[Contact], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.changed = asyncio.Event()
         self._limits = limits if isinstance(limits, Limits) else Limits(limits)
         self._zone = zone
-        self._on_settled = on_settled
         self._clock = clock
         self._version = 0
         self._members: dict[tuple[str, str], AgentStatus] = {}
@@ -57,13 +64,12 @@ class Board:
 
     def _begin_day(self, since: datetime) -> None:
         self._since = since
-        self._settled: dict[str, _Tallies] = {queue: {self._limits.default: Tally()} for queue in self._queues}
-        self._settled_ids: set[str] = set()
-        self._settled_outcomes: Counter[ContactOutcome] = Counter()
+        self._settled: dict[str, _Settled] = {}
+        self._sum_up()
         self._lost: dict[str, LostCaller] = {}
 
     def seed(self, contacts: Iterable[Contact]) -> None:
-        """At start: today's contacts from the store, the oldest first. What had ended already is not told to ``on_settled``."""
+        """At start: today's contacts from the store, the oldest first."""
         self._roll(self._clock())
         ended = []
         for contact in contacts:
@@ -76,16 +82,21 @@ class Board:
 
     def contact_changed(self, contact: Contact) -> None:
         """The tracker folded something into this contact; the object is kept and read again at the next snapshot."""
-        if contact.id in self._settled_ids:
-            return
+        if contact.id in self._settled:
+            if self._kept(contact) == self._settled[contact.id]:
+                return
+            self._reopen(contact.id)
         self._contacts[contact.id] = contact
         self._note_lost(contact)
         self._touch()
 
     def contact_gone(self, contact_id: str) -> None:
         """It was no call of its own, but another's second one."""
-        if self._contacts.pop(contact_id, None) is not None:
-            self._touch()
+        if contact_id in self._settled:
+            self._reopen(contact_id)
+        elif self._contacts.pop(contact_id, None) is None:
+            return
+        self._touch()
 
     def apply(self, fact: asterisk.Fact) -> None:
         """What Asterisk says of agents and of the link; other facts concern contacts and come through the tracker."""
@@ -108,10 +119,12 @@ class Board:
         now = self._clock()
         self._roll(now)
         self.settle(now)
-        by_queue: dict[str, list[Visit]] = {name: [] for name in self._settled}
+        if self._outdated:
+            self._sum_up()
+        by_queue: dict[str, list[Visit]] = {name: [] for name in self._settled_tallies}
         today: dict[str, _Tallies] = {}
         for contact in self._contacts.values():
-            self._count(contact, today)
+            _count(self._kept(contact), today)
             for visit in contact.visits:
                 by_queue.setdefault(visit.queue, []).append(visit)
         queues = tuple(self._queue_now(name, visits, today.get(name, {}), now) for name, visits in by_queue.items())
@@ -132,27 +145,45 @@ class Board:
         )
 
     def settle(self, now: datetime) -> None:
-        """Let go of contacts whose figures can't change any more: from now on they are counts."""
-        settled = [contact for contact in self._contacts.values() if contact.ended_at and now - contact.ended_at > SETTLE]
-        self._settle(settled)
-        for contact in settled:
-            self._on_settled(contact)
+        """Let go of contacts that ended a while ago: from now on they are counts, unless a late word changes them."""
+        self._settle([contact for contact in self._contacts.values() if contact.ended_at and now - contact.ended_at > SETTLE])
 
     def _settle(self, contacts: Sequence[Contact]) -> None:
         for contact in contacts:
             self._contacts.pop(contact.id, None)
-            self._settled_ids.add(contact.id)
-            if contact.outcome and contact.started_at >= self._since:
-                self._settled_outcomes[contact.outcome] += 1
-            self._count(contact, self._settled)
+            if contact.started_at < self._since and not any(visit.joined_at >= self._since for visit in contact.visits):
+                continue
+            self._settled[contact.id] = settled = self._kept(contact)
+            self._add_up(settled)
 
-    def _count(self, contact: Contact, into: dict[str, _Tallies]) -> None:
-        """The visits that began today."""
-        thresholds = self._limits.of(contact.line)
-        for number, visit in enumerate(contact.visits, 1):
-            if visit.joined_at >= self._since:
-                record = record_of(visit, contact.id, number, pbx=contact.pbx, line=contact.line)
-                into.setdefault(visit.queue, {}).setdefault(thresholds, Tally()).add(record)
+    def _reopen(self, contact_id: str) -> None:
+        del self._settled[contact_id]
+        self._outdated = True  # many may follow, when a log heals a gap: added up anew once, for the next snapshot
+
+    def _sum_up(self) -> None:
+        self._settled_tallies: dict[str, _Tallies] = {queue: {self._limits.default: Tally()} for queue in self._queues}
+        self._settled_outcomes: Counter[ContactOutcome] = Counter()
+        for settled in self._settled.values():
+            self._add_up(settled)
+        self._outdated = False
+
+    def _add_up(self, settled: _Settled) -> None:
+        if settled.outcome:
+            self._settled_outcomes[settled.outcome] += 1
+        _count(settled, self._settled_tallies)
+
+    def _kept(self, contact: Contact) -> _Settled:
+        """The visits that began today, and the outcome of a call that did."""
+        visits = enumerate(contact.visits, 1)
+        return _Settled(
+            contact.outcome if contact.started_at >= self._since else None,
+            self._limits.of(contact.line),
+            tuple(
+                record_of(visit, contact.id, number, pbx=contact.pbx, line=contact.line)
+                for number, visit in visits
+                if visit.joined_at >= self._since
+            ),
+        )
 
     def _roll(self, now: datetime) -> None:
         since = floor(now, Grain.DAY, self._zone)
@@ -196,7 +227,7 @@ class Board:
 
     def _queue_now(self, name: str, visits: Sequence[Visit], today: _Tallies, now: datetime) -> QueueNow:
         waiting = [visit for visit in visits if visit.open]
-        settled = self._settled.get(name, {})
+        settled = self._settled_tallies.get(name, {})
         return QueueNow(
             name=name,
             waiting=len(waiting),
@@ -218,6 +249,11 @@ def agent_status(state: int, paused: bool) -> AgentStatus:
     if paused:
         return AgentStatus.PAUSED
     return AgentStatus.IDLE if state in _IDLE else AgentStatus.AWAY
+
+
+def _count(settled: _Settled, into: dict[str, _Tallies]) -> None:
+    for record in settled.visits:
+        into.setdefault(record.queue, {}).setdefault(settled.thresholds, Tally()).add(record)
 
 
 def _running(contact: Contact) -> RunningCall | None:

@@ -40,8 +40,8 @@ class VisitRecord:
 
     @property
     def exited_at(self) -> datetime | None:
-        """When it stopped being a wait; an exit nobody saw counts where he joined. None while he waits."""
-        return None if self.outcome is None else self.left_at or self.joined_at
+        """When it stopped being a wait, never before it began; an exit nobody saw counts where he joined. None while he waits."""
+        return None if self.outcome is None else max(self.left_at or self.joined_at, self.joined_at)
 
     @property
     def wait_tenths(self) -> int | None:

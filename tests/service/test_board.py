@@ -14,7 +14,8 @@ from ami_bridge.facts import AgentStateReported, CallArrived, CallerQueued, Link
 from ivr.board import SETTLE, Board, agent_status
 from ivr.board_snapshot import AgentStatus, Stage
 from ivr.domain.contacts import Contact, PathStep, Ring, Visit, VisitOutcome
-from ivr.domain.figures import Thresholds, figures_of, queue_figures
+from ivr.domain.figures import figures_of, queue_figures
+from ivr.domain.measures import Limits, Thresholds
 from ivr.store.sealing import Sealer
 from ivr.tracking import Tracker
 
@@ -77,16 +78,33 @@ def test_a_waiting_caller_becomes_late_then_rings_then_talks() -> None:
     assert (shot.talking, shot.waiting, shot.total.answered, shot.running[0].stage) == (1, 0, 1, Stage.TALKING)
 
 
-def test_a_settled_contact_counts_once_and_is_told_once() -> None:
-    clock, told = Clock(), []
-    board = Board(["hr"], T, ZONE, clock=clock, on_settled=told.append)
+def test_a_settled_contact_counts_once_and_a_late_word_corrects_it() -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
     gone = abandoned(1, "", clock)
     board.contact_changed(gone)
     clock.on(SETTLE.total_seconds() + 1)
     for _ in range(3):
         shot = board.snapshot()
-        board.contact_changed(gone)  # a word that comes too late changes nothing
-    assert (shot.total.offered, shot.total.abandoned, shot.calls_today, told) == (1, 1, 1, [gone])
+        board.contact_changed(gone)
+    assert (shot.total.offered, shot.total.abandoned, shot.calls_today) == (1, 1, 1)
+    told_late = abandoned(1, "", clock)  # queue_log: he was answered after all
+    told_late.visits[0].outcome = VisitOutcome.ANSWERED
+    told_late.visits[0].answered_at = told_late.visits[0].left_at
+    board.contact_changed(told_late)
+    for _ in range(2):
+        shot = board.snapshot()
+        clock.on(60)
+    assert (shot.total.offered, shot.total.abandoned, shot.total.answered, shot.calls_today) == (1, 0, 1, 1)
+    board.contact_gone("1.0")  # it was another call's second half
+    assert (board.snapshot().total.offered, board.snapshot().calls_today) == (0, 0)
+
+
+def test_lines_have_limits_of_their_own() -> None:
+    clock = Clock()
+    board = Board(["hr"], Limits(T, {"hr": Thresholds(5.0, 0.0)}), ZONE, clock=clock)
+    board.contact_changed(contact(1, visits=[Visit("hr", NOON, answered_at=NOON + timedelta(seconds=8), outcome=VisitOutcome.ANSWERED)]))
+    assert board.snapshot().total.service_level_strict == 0.0
 
 
 def test_who_is_answered_on_any_line_leaves_the_list_of_the_lost() -> None:
@@ -189,13 +207,13 @@ def test_the_board_equals_the_batch_result_however_contacts_settle(calls: list[t
     assert shot.calls_today == len(calls)
 
 
-def test_seeding_from_the_store_gives_today_s_figures_and_tells_nobody() -> None:
-    clock, told = Clock(), []
-    board = Board(["hr"], T, ZONE, clock=clock, on_settled=told.append)
+def test_seeding_from_the_store_gives_today_s_figures() -> None:
+    clock = Clock()
+    board = Board(["hr"], T, ZONE, clock=clock)
     yesterday = abandoned(1, "+8613800138001", Clock(NOON - timedelta(days=1)))
     board.seed([yesterday, abandoned(2, "+8613800138002", clock), contact(3, "+8613800138003", clock.now)])
     shot = board.snapshot()
-    assert (shot.total.offered, shot.calls_today, len(shot.lost), len(shot.running), told) == (1, 2, 1, 1, [])
+    assert (shot.total.offered, shot.calls_today, len(shot.lost), len(shot.running)) == (1, 2, 1, 1)
 
 
 def test_seeding_keeps_what_the_tracker_has_taken_up() -> None:
