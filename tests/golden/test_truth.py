@@ -50,3 +50,23 @@ def test_every_scene_is_there() -> None:
 def test_no_capture_names_a_machine_or_a_folder() -> None:
     for file in TRUTH.glob("*/*"):
         assert not any(place in file.read_bytes() for place in (b"/tmp/", b"/home/", b"/root/", b"/usr/", b"/var/")), file
+
+
+# Nothing but QUEUESTATUS tells of callers who were refused; of one who was redirected the log says what isn't true.
+UNKNOWABLE = ("join_empty.", "full.", "redirect_waiting.", "redirect_ringing.")
+
+
+@pytest.mark.parametrize("folder", [pytest.param(f, id=f.name) for f in FOLDERS if not f.name.startswith(UNKNOWABLE)])
+def test_an_ami_user_without_the_class_dialplan_and_the_log_together_tell_as_much(folder: Path, tmp_path: Path) -> None:
+    poorer = tmp_path / "stream.ami"
+    messages = (folder / "stream.ami").read_bytes().split(b"\r\n\r\n")
+    poorer.write_bytes(b"\r\n\r\n".join(each for each in messages if not each.startswith((b"Event: Newexten\r", b"Event: VarSet\r"))))
+    expected = _expected(folder)
+    assert not differences(replay([poorer, folder / "queue_log"]).contacts, expected["both"], CLOSE_S["both"])
+
+
+@pytest.mark.parametrize("folder", [pytest.param(f, id=f.name) for f in FOLDERS])
+def test_a_stream_that_went_through_an_editor_tells_as_much(folder: Path, tmp_path: Path) -> None:
+    edited = tmp_path / "stream.ami"
+    edited.write_bytes((folder / "stream.ami").read_bytes().replace(b"\r\n", b"\n"))
+    assert not differences(replay([edited]).contacts, _expected(folder)["ami"], CLOSE_S["ami"])

@@ -45,7 +45,7 @@ def plan_of(folder: Path, installation: AsteriskInstallation, sip_port: int, ami
         bind_address=ADDRESS,
         sip_port=sip_port,
         rtp_first_port=rtp_port,
-        rtp_last_port=rtp_port + 398,
+        rtp_last_port=rtp_port + 1998,
         ami_port=ami_port,
         ami_user=RECORDER,
         ami_secret=SECRET,

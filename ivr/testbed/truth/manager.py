@@ -21,6 +21,10 @@ SNAPSHOT = ("CoreSettings", "CoreStatus", "QueueStatus", "CoreShowChannels")
 _LAST_OF_SNAPSHOT = b"Event: CoreShowChannelsComplete"
 
 
+def _is(value: str, wanted: str) -> bool:
+    return value.startswith(wanted[:-1]) if wanted.endswith("*") else value == wanted
+
+
 def _action(name: str, **headers: str) -> bytes:
     return "".join(f"{key}: {value}\r\n" for key, value in {"Action": name, **headers}.items()).encode() + b"\r\n"
 
@@ -109,7 +113,10 @@ class Director:
         return answer
 
     async def event(self, name: str, *, since: int = 0, **headers: str) -> tuple[float, AmiMessage]:
-        """The first such event from number ``since`` on, and when it was. Raises SceneError."""
+        """The first such event from number ``since`` on, and when it was; ``*`` ends a value of which only the beginning is given.
+
+        Raises SceneError.
+        """
         at = since
         deadline = asyncio.get_running_loop().time() + DEADLINE_S
         async with self._came:
@@ -117,7 +124,7 @@ class Director:
                 while at < len(self.seen):
                     message = self.seen[at]
                     at += 1
-                    if message.event == name and all(message.get(key) == value for key, value in headers.items()):
+                    if message.event == name and all(_is(message.get(key), value) for key, value in headers.items()):
                         return float(message.get("Timestamp")), message
                 left = deadline - asyncio.get_running_loop().time()
                 try:

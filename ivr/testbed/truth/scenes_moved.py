@@ -22,7 +22,8 @@ async def redirect_ringing(on: On) -> Told:
     ringing = await on.phone("ada").rung()
     await on.rest(0.8)
     await _redirect(on, caller)
-    at = await ringing.over_there()
+    at, _ = await on.event("QueueCallerLeave", Queue=on.queue())
+    await ringing.over_there()
     await caller.over_there()
     same = "the rows are those of a caller who hung up, word for word"
     log = (Contact("abandoned_ring", (Visit(on.queue(), "abandoned_ring", at - caller.joined_at),)),)
@@ -34,7 +35,7 @@ async def redirect_talking(on: On) -> Told:
     talk = await talking(on, await on.caller())
     await on.rest(1.2)
     await _redirect(on, talk.caller)
-    at = await talk.phone.over_there()
+    at, _ = await on.event("Hangup", Channel=f"{on.device('ada')}-*")
     await on.rest(2.0)
     last = await talk.caller.hang_up()
     visit = replace(talk.visit(on.queue(), at, "transfer"), transferred=False)

@@ -78,8 +78,8 @@ async def abandoned_announcement(on: On) -> Told:
 
 async def queue_timeout(on: On) -> Told:
     caller = await on.caller()
-    ringing = await on.phone("ada").rung()
-    at = await ringing.over_there()
+    await on.phone("ada").rung()
+    at, _ = await on.event("QueueCallerLeave", Queue=on.queue())
     await caller.over_there()
     return Told((unserved(on, "flow_timeout", at - caller.joined_at),))
 
