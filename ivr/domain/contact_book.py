@@ -17,6 +17,7 @@ from ivr.domain.journal import OUT_OF_ORDER, Journal
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.reading import Reading
 from ivr.domain.strays import Strays
+from ivr.domain.visit_folding import began_as_told
 
 # A contact is opened by these alone; other facts of unknown calls are of calls that are none of ours.
 OPENING = (asterisk.CallArrived, session.CallTaken, session.ServedByFallback)
@@ -180,7 +181,8 @@ class ContactBook:
         """After a Redirect AgentComplete names no channel: the open talk of this queue and agent is meant, if there is one."""
         for contact_id, held in reversed(self._held.items()):
             visits = held.contact.visits if held.pbx == pbx else ()
-            if any(visit.talking and (visit.queue, visit.agent) == (fact.queue, fact.agent) for visit in visits):
+            talks = [visit for visit in visits if (visit.queue, visit.agent) == (fact.queue, fact.agent) and visit.answered_at]
+            if any(began_as_told(visit, fact) and (visit.talking or fact.talk_s is not None) for visit in talks):
                 return contact_id
         return None
 
@@ -273,6 +275,10 @@ class ContactBook:
             self._by_call[held.pbx, call] = contact_id
         if leg and isinstance(fact, _NAMES_A_LEG):
             self._by_leg[held.pbx, leg] = contact_id
+        if isinstance(fact, asterisk.ChannelReplaced):
+            for index in (self._by_call, self._by_leg):
+                if (held.pbx, call) in index:
+                    index[held.pbx, fact.by] = contact_id
         return True
 
     def _read(self, contact_id: str, held: _Held) -> Contact:
@@ -288,8 +294,12 @@ class ContactBook:
             (entry, *(derived for each in applied for derived in each.kept)),
         )
 
-    def _live(self, pbx: str) -> Iterable[tuple[str, _Held]]:
-        return ((found, held) for found, held in self._held.items() if held.pbx == pbx and held.contact.ended_at is None)
+    def _live(self, pbx: str, since: datetime | None = None) -> Iterable[tuple[str, _Held]]:
+        """Contacts that go on, or went on ``since``."""
+        for found, held in self._held.items():
+            ended_at = held.contact.ended_at
+            if held.pbx == pbx and (ended_at is None or (since is not None and ended_at >= since)):
+                yield found, held
 
     def _interrupted(self, entry: Entry, fact: asterisk.LinkEstablished) -> Applied:
         """A snapshot follows; what open contacts did since the link was lost, or since we last wrote of them, nobody saw."""
@@ -300,7 +310,7 @@ class ContactBook:
             entry,
             [
                 session.WatchInterrupted(fact.at, found, lost or max((each.fact.at for each in held.told), default=held.contact.started_at))
-                for found, held in self._live(entry.pbx)
+                for found, held in self._live(entry.pbx, lost)
             ],
         )
 
@@ -326,7 +336,7 @@ class ContactBook:
             if held.pbx == entry.pbx
             and (held.contact.started_at < at or isinstance(entry.fact, asterisk.AsteriskStopped))
             and not held.contact.cut_off
-            and (held.contact.ended_at is None or since <= held.contact.ended_at <= at)
+            and (held.contact.ended_at is None or since <= held.contact.ended_at <= at or _missed_since(held.contact, at))
         ]
         return self._derived(entry, [session.CallCutOff(at, found, since) for found in cut])
 
@@ -340,3 +350,7 @@ class ContactBook:
                 if held.pbx == entry.pbx and ended and at - LONGEST_STOP <= ended < since and held.ended_without_cause():
                     since = min(since, ended - ONE_STROKE)
         return since
+
+
+def _missed_since(contact: Contact, at: datetime) -> bool:
+    return bool(contact.end_uncertain and contact.ended_at and contact.ended_at > at)

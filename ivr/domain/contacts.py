@@ -85,6 +85,8 @@ class Visit:
     held_s: float = 0.0  # how long the talk was on hold
     held_since: datetime | None = None
     transferred: bool = False  # the agent gave the caller away
+    end_guessed: bool = False  # drawn from the end of the call, which somebody else than Asterisk told
+    leg: str | None = None  # the channel that goes on in the place of ``agent_call``
     ender_guessed: bool = False  # ``ended_by`` is drawn from which channel went first
     call: str = ""  # the caller's channel in this queue; another than the contact's where the call went through a Local channel
     sources: tuple[str, ...] = ("ami",)  # who told of it: ami, queue_log
@@ -165,6 +167,7 @@ class Contact:
     finished: bool = False
     failure: str | None = None
     cut_off: bool = False  # Asterisk stopped under it
+    swapped: tuple[str, ...] = ()  # halves of Local channels that made way: their end is nobody's
     replaced: tuple[str, ...] = ()  # channels that the caller's took the place of: their end is nobody's
     ours: bool = False  # it came through our own dialplan, which tells why a queue was left
     talked_to: str | None = None  # the telephone he was connected to and talked with, by its name in the settings

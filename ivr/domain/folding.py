@@ -145,8 +145,10 @@ def _dialled(contact: Contact, fact: asterisk.DialExited) -> None:
 
 
 def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
+    if fact.call in contact.swapped:
+        return
     if fact.call == contact.call or (not contact.call and fact.call == contact.id):
-        _end(contact, fact.at)
+        _end(contact, fact.at, seen=True)
         return
     for visit in contact.visits:  # he came to the queue by another channel: half of a Local one, or what a transfer gave him
         if visit.call == fact.call:
@@ -154,17 +156,20 @@ def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
     visit_folding.leg_ended(contact, fact)
 
 
-def _end(contact: Contact, at: datetime) -> None:
+def _end(contact: Contact, at: datetime, *, seen: bool = False) -> None:
+    """``seen``: Asterisk itself told that his channel is gone."""
     if contact.ended_at is None:
         contact.ended_at = at
     for visit in contact.visits:
+        guess = not seen and (visit.open or visit.talking)
         visit_folding.close(contact, visit, at)
+        visit.end_guessed = visit.end_guessed or guess
 
 
 def _interrupted(contact: Contact, fact: session.WatchInterrupted) -> None:
     """What goes on may have ended meanwhile, and begun again: only what comes after can tell."""
     for visit in contact.visits:
-        if visit.open or visit.talking:
+        if visit.open or visit.talking or visit.end_guessed:
             visit.uncertain = True
             visit.unwatched_from = visit.unwatched_from or fact.since
             visit_folding.lose_sight_of_rings(visit, fact.since)
@@ -186,6 +191,8 @@ def close_uncertain(contact: Contact, at: datetime) -> None:
 
 def _cut_off(contact: Contact, fact: session.CallCutOff) -> None:
     contact.cut_off = True
+    if contact.end_uncertain and contact.ended_at and contact.ended_at > fact.at:
+        contact.ended_at = fact.at  # a snapshot missed him, before anybody told that Asterisk had begun anew
     for visit in contact.visits:
         visit_folding.cut_off(visit, fact.at, fact.since)
     _end(contact, fact.at)
@@ -208,6 +215,7 @@ _HANDLERS: dict[type, Callable[[Contact, Any], None]] = {
     asterisk.QueueExited: visit_folding.exited,
     asterisk.CallerWentOn: visit_folding.went_on,
     asterisk.HangupRequested: visit_folding.hang_up_requested,
+    asterisk.ChannelReplaced: visit_folding.channel_replaced,
     asterisk.DialExited: _dialled,
     asterisk.CallEnded: _call_ended,
     session.CallTaken: _taken,

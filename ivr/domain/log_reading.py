@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ami_bridge import facts as asterisk
@@ -17,6 +17,7 @@ from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUS
 
 # The caller's hang-up cancels the ringing, and both rows are written at once: the second may have turned between them.
 ONE_SECOND = timedelta(seconds=1)
+TWO_SECONDS = timedelta(seconds=2)
 _LOG = ("queue_log",)
 
 
@@ -47,14 +48,23 @@ def _open(visits: list[Visit], fact: Any) -> Visit | None:
 
 
 def _entered(visits: list[Visit], fact: asterisk.CallerQueued) -> None:
+    reckoned = _of_entry(visits, fact, fact.at)
+    if reckoned is not None and reckoned.entry_missed:
+        reckoned.joined_at, reckoned.entry_missed = fact.at, False
+        return
     visits.append(Visit(fact.queue, fact.at, call=fact.call, reconstructed=True, sources=_LOG))
 
 
 def _waiting(visits: list[Visit], fact: asterisk.CallerWaiting) -> None:
-    """What a later row says of the wait, where the log begins too late for the entry itself."""
-    if _open(visits, fact) is None:
-        joined = fact.at - timedelta(seconds=fact.waited)
-        visits.append(Visit(fact.queue, joined, call=fact.call, reconstructed=True, sources=_LOG))
+    """What a later row says of the wait, where its reader hasn't seen the entry itself: the log begins too late, or the reader did."""
+    joined_at = fact.at - timedelta(seconds=fact.waited)
+    if _open(visits, fact) is None and _of_entry(visits, fact, joined_at) is None:
+        visits.append(Visit(fact.queue, joined_at, call=fact.call, entry_missed=True, reconstructed=True, sources=_LOG))
+
+
+def _of_entry(visits: list[Visit], fact: Any, joined_at: datetime) -> Visit | None:
+    """The visit that began then, give or take what waits in whole seconds are wrong by; over or not."""
+    return next((v for v in visits if v.queue == fact.queue and v.call == fact.call and abs(v.joined_at - joined_at) <= TWO_SECONDS), None)
 
 
 def _rang(visits: list[Visit], fact: asterisk.AgentRang) -> None:

@@ -88,7 +88,7 @@ def _complete(told: Visit, log: Visit) -> None:
         told.uncertain = told.uncertain and told.outcome in (None, VisitOutcome.ANSWERED) and told.answered_at is None
     if log.open:
         return
-    if told.open or told.uncertain or _ended_unwatched(told, log):
+    if told.open or told.uncertain or told.end_guessed or _ended_unwatched(told, log):
         _take_end(told, log)
     elif told.inferred and not (told.outcome is VisitOutcome.MOVED and log.outcome in _HUNG_UP):
         told.outcome, told.inferred = log.outcome, False  # a row beats a guess, but an ABANDON row is written for who is moved too
@@ -118,17 +118,18 @@ def _take_end(told: Visit, log: Visit) -> None:
         told.picked_up_at = log.picked_up_at
         told.rings = _all_rings(told, log)
         told.talk_ended_at, told.ended_by, told.transferred = log.talk_ended_at, log.ended_by, log.transferred
-    elif told.talking or told.uncertain:
+    elif told.talking or told.uncertain or told.end_guessed:
         told.talk_ended_at, told.ended_by = log.talk_ended_at or told.talk_ended_at, log.ended_by or told.ended_by
         told.transferred = told.transferred or log.transferred
-    told.uncertain, told.reconstructed, told.inferred = log.uncertain, True, False
+    told.uncertain, told.reconstructed, told.inferred, told.end_guessed = log.uncertain, True, False, False
 
 
 def _take_talk_end(told: Visit, log: Visit) -> None:
     if told.talk_ended_at is None:
         told.talk_ended_at, told.ended_by, told.reconstructed = log.talk_ended_at, log.ended_by, True
-    elif told.ender_guessed and log.talk_ended_at and abs(told.talk_ended_at - log.talk_ended_at) <= ONE_MOMENT:
-        told.ended_by, told.ender_guessed = log.ended_by, False
+    elif told.ender_guessed and log.talk_ended_at:
+        late = log.talk_ended_at - told.talk_ended_at > ONE_MOMENT  # a Redirect: the row waits for the caller's end, and says he ended it
+        told.ended_by, told.ender_guessed = "transfer" if late else log.ended_by, False
     told.transferred = told.transferred or log.transferred
 
 

@@ -18,6 +18,7 @@ SAME_MOMENT = timedelta(seconds=2)
 JUST_BEFORE = timedelta(seconds=0.5)
 # When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
 ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
+COUNTED_WITHIN = timedelta(seconds=1.5)
 UNSEEN = "UNSEEN"  # a ring that was going on when the link was lost
 
 
@@ -101,6 +102,8 @@ def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     if visit is None:
         return
     _certain(visit)
+    if visit.end_guessed and visit.talk_ended_at and abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
+        visit.talk_ended_at, visit.end_guessed = None, False
     ended_at = visit.talk_ended_at or fact.at
     if fact.at - ended_at <= SAME_MOMENT:
         visit.ended_by = fact.ended_by.value
@@ -114,12 +117,21 @@ def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
     if visit.outcome is not VisitOutcome.ANSWERED:
         return False
     if fact.agent_call and visit.agent_call:
-        return visit.agent_call == fact.agent_call
-    return visit.agent == fact.agent and visit.queue == fact.queue
+        return fact.agent_call in (visit.agent_call, visit.leg)
+    return (visit.agent, visit.queue) == (fact.agent, fact.queue) and began_as_told(visit, fact)
+
+
+def began_as_told(visit: Visit, fact: asterisk.TalkEnded) -> bool:
+    """Whether a nameless AgentComplete can be this talk's: it tells how long the talk was, in differences of whole seconds."""
+    if fact.talk_s is None or visit.answered_at is None:
+        return True
+    return abs(fact.at - timedelta(seconds=fact.talk_s) - visit.answered_at) <= COUNTED_WITHIN
 
 
 def _answered_unseen(contact: Contact, fact: asterisk.TalkEnded) -> Visit | None:
     """The end of a talk whose beginning was missed: answered, when and after how long a wait nobody knows."""
+    if not fact.call:
+        return None
     visit = _found(contact, fact.call, fact.queue) or _missed(contact, fact.call, fact.queue, fact.at)
     if visit is None:
         return None
@@ -133,8 +145,11 @@ def _answered_unseen(contact: Contact, fact: asterisk.TalkEnded) -> Visit | None
 def transferred(contact: Contact, fact: asterisk.CallTransferred) -> None:
     """The agent gave the caller away: his own leg goes at once, AgentComplete may come late, or say "agent"."""
     answered = [visit for visit in contact.visits if visit.outcome is VisitOutcome.ANSWERED]
-    visit = next((visit for visit in reversed(answered) if fact.agent_call and visit.agent_call == fact.agent_call), None)
-    visit = visit or next((visit for visit in reversed(answered) if visit.call in ("", fact.call) and visit.talking), None)
+    visit = next((visit for visit in reversed(answered) if fact.agent_call and fact.agent_call in (visit.agent_call, visit.leg)), None)
+    talking = [visit for visit in reversed(answered) if visit.talking]
+    visit = visit or next((visit for visit in talking if visit.call in ("", fact.call)), None)
+    if visit is None and len(talking) == 1:  # behind Local/…/n the telephone beyond it gives him away, which no queue has called
+        visit = talking[0]
     if visit is None:
         return
     visit.transferred = True
@@ -260,12 +275,23 @@ def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
 def leg_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
     """An agent's channel is gone. Who ended the talk, AgentComplete says."""
     for visit in contact.visits:
-        if visit.agent_call == fact.call and visit.talking:
+        if (visit.leg or visit.agent_call) == fact.call and (visit.talking or visit.end_guessed):
             _certain(visit)
+            visit.end_guessed = False
             _talk_over(visit, fact.at)
         for ring in visit.rings:
             if ring.agent_call == fact.call:
                 ring.ended_at = ring.ended_at or fact.at
+
+
+def channel_replaced(contact: Contact, fact: asterisk.ChannelReplaced) -> None:
+    """Half of a Local channel without ``/n`` makes way for the telephone beyond it, a moment after the answer; the talk goes on."""
+    contact.swapped = (*contact.swapped, fact.call)
+    if contact.call == fact.call:
+        contact.call = fact.by
+    for visit in contact.visits:
+        if visit.talking and fact.call in (visit.agent_call, visit.leg):
+            visit.leg = fact.by
 
 
 def close(contact: Contact, visit: Visit, at: datetime) -> None:
@@ -281,13 +307,25 @@ def close(contact: Contact, visit: Visit, at: datetime) -> None:
 
 
 def cut_off(visit: Visit, at: datetime, since: datetime) -> None:
-    """Asterisk stopped: who seems to have hung up since then didn't."""
-    if visit.open or (visit.outcome in _HUNG_UP and visit.left_at and since <= visit.left_at <= at):
-        visit.outcome, visit.left_at, visit.inferred = VisitOutcome.FAILED, visit.left_at or at, False
+    """Asterisk stopped: who seems to have hung up since then didn't. What had no end yet nobody saw end."""
+    unseen = visit.open or visit.talking
+    if visit.open or (
+        visit.outcome in _HUNG_UP and visit.left_at and (since <= visit.left_at <= at or _missed_later(visit, visit.left_at, at))
+    ):
+        visit.outcome, visit.inferred = VisitOutcome.FAILED, False
+        visit.left_at = min(visit.left_at or at, at)
         _end_rings(visit, visit.left_at)
-    elif visit.outcome is VisitOutcome.ANSWERED and (visit.talking or (visit.talk_ended_at and since <= visit.talk_ended_at <= at)):
-        _talk_over(visit, visit.talk_ended_at or at)
-        visit.ended_by, visit.ender_guessed = "system", False
+    elif visit.outcome is VisitOutcome.ANSWERED:
+        ended_at = visit.talk_ended_at
+        if ended_at is None or since <= ended_at <= at or _missed_later(visit, ended_at, at):
+            _talk_over(visit, min(ended_at or at, at))
+            visit.ended_by, visit.ender_guessed = "system", False
+    visit.uncertain = visit.uncertain or unseen
+
+
+def _missed_later(visit: Visit, ended_at: datetime, at: datetime) -> bool:
+    """A snapshot after the new start made this end up."""
+    return visit.uncertain and visit.end_guessed and ended_at > at
 
 
 _HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
@@ -380,7 +418,7 @@ def _certain(visit: Visit) -> None:
 
 def _talk_with(contact: Contact, leg: str) -> Visit | None:
     talks = [visit for visit in reversed(contact.visits) if visit.talking]
-    return next((visit for visit in talks if leg in (visit.agent_call, visit.call)), talks[0] if talks else None)
+    return next((visit for visit in talks if leg in (visit.agent_call, visit.leg, visit.call)), talks[0] if talks else None)
 
 
 def _talk_over(visit: Visit, at: datetime) -> None:
