@@ -76,7 +76,7 @@ class LogImport:
             found.files += 1
             if position is not None and str(file.resolve()) == self._followed:
                 await self._hand_over(position)
-        await self._end_what_is_open()
+        self._end_what_is_open()
         await self._tracker.flush()
         entries, contacts, visits = self._database.read_now(_sizes)
         found.entries, found.contacts, found.visits = entries - before[0], contacts - before[1], visits - before[2]
@@ -110,14 +110,12 @@ class LogImport:
             keep = partial(log_positions.keep, pbx=self._pbx, path=self._followed, position=position, read_at=self._clock())
             self._tracker.also(keep)
 
-    async def _end_what_is_open(self) -> None:
+    def _end_what_is_open(self) -> None:
         """Calls whose end no row tells, though no call is as long: how they ended is not known."""
-        cuts: list[CallCutOff] = []
         for contact in self._tracker.running:
             told_last = max(entry.fact.at for entry in self._tracker.entries(contact.id))
             if self._clock() - told_last > LONGEST_CALL:
-                cuts.append(CallCutOff(told_last, contact.id, told_last))
-        await self._tracker.take_rows(cuts)
+                self._tracker.apply(CallCutOff(told_last, contact.id, told_last))
 
 
 def in_order(files: Iterable[Path]) -> Sequence[Path]:

@@ -77,10 +77,11 @@ class Books:
     database: Database
     log: Path
     now: datetime = BEGAN
+    sealer: Sealer = SEALER
 
     async def start(self) -> None:
         """As the daemon does: what ran is taken up, the log is gone on with."""
-        self.tracker = Tracker(self.database, SEALER, consequences=[self._follows], clock=lambda: self.now)
+        self.tracker = Tracker(self.database, self.sealer, consequences=[self._follows], clock=lambda: self.now)
         source = FileSource(self.log, Home("CN", None))
         self.following = LogFollowing(source, self.tracker, self.database, pbx="main", clock=lambda: self.now)
         await self.tracker.restore()
@@ -132,7 +133,7 @@ class Books:
             await asyncio.sleep(0)
 
     async def record(self, contact_id: str = CALL) -> Contact:
-        found = await self.database.read(partial(contacts.load, sealer=SEALER, contact_id=contact_id))
+        found = await self.database.read(partial(contacts.load, sealer=self.sealer, contact_id=contact_id))
         assert found is not None
         return found
 
