@@ -10,6 +10,7 @@ import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from ami_bridge.asterisk_files import write_configuration
 from ami_bridge.facts import (
     AgentStateReported,
     AnyFact,
+    AsteriskStarted,
     AsteriskStopped,
     CallArrived,
     CallEnded,
@@ -36,6 +38,7 @@ from ami_bridge.facts import (
 )
 from ami_bridge.link import AmiAddress, AmiLink, AmiRefused, AmiUnavailable, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
+from ami_bridge.queue_log import QueueLogReader
 from ami_bridge.requests import MAX_LINE_BYTES, Request
 from ivr.asterisk_plan import asterisk_plan, link_data
 from ivr.settings import load
@@ -81,8 +84,13 @@ exten => _queue-.,1,Queue(${EXTEN:6},c,,,3)
  same => n,Wait(60)
 exten => inject,1,Set(CALLERID(num)=${BASE64_DECODE(%s)})
  same => n,Queue(contract,c,,,3)
+exten => forge,1,Set(CALLERID(num)=${BASE64_DECODE(%s)})
+ same => n,Queue(contract-busy,c,,,1)
 """
 HOSTILE = b"1\r\nUniqueid: victim\r\n\r\nEvent: QueueCallerAbandon\r\nUniqueid: victim\r\nQueue: contract"
+
+
+FORGED_ROW = b"1\n1795296079|victim|contract|X|CONNECT|0|x|0"
 
 
 @dataclass
@@ -110,7 +118,11 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     plan = replace(asterisk_plan(settings, program.installation), fallback_command=None, run_user=None)
     write_configuration(plan)
     link_data(plan, program.installation, settings.paths.prompts)
-    for name, more in (("manager.conf", TESTER), ("queues.conf", QUEUES), ("extensions.conf", DIALPLAN % b64encode(HOSTILE).decode())):
+    for name, more in (
+        ("manager.conf", TESTER),
+        ("queues.conf", QUEUES),
+        ("extensions.conf", DIALPLAN % (b64encode(HOSTILE).decode(), b64encode(FORGED_ROW).decode())),
+    ):
         _append(plan.configuration / name, more)
     house = House(plan, await RunningAsterisk.start(program, plan), program.version)
     yield house
@@ -199,7 +211,7 @@ async def test_a_served_call_from_join_to_hang_up(link: AmiLink, hand: AmiLink, 
     await until_gone(hand, "served-1")
     await recorder.until(lambda: any(isinstance(f, CallEnded) and f.call == "served-1" for f in recorder.facts))
     kinds = [type(fact).__name__ for fact in about(recorder, "served-1")]
-    assert [kind for kind in kinds if kind != "CallEnded"] == [
+    assert [kind for kind in kinds if kind not in ("CallEnded", "HangupRequested")] == [
         "CallerQueued",
         "AgentRang",
         "AgentPickedUp",
@@ -382,6 +394,17 @@ async def test_a_number_with_line_breaks_set_by_a_dialplan(link: AmiLink, hand: 
     assert not any("victim" in str(fact) for fact in recorder.facts)
 
 
+async def test_a_number_with_a_line_break_forges_no_row_of_queue_log(house: House, hand: AmiLink) -> None:
+    await hand.request(call("forge-1", "forge"))
+    await until_gone(hand, "forge-1")
+    log = (house.plan.state / "log" / "queue_log").read_bytes()
+    assert b"\n1795296079|victim|contract|X|CONNECT|0|x|0|1\n" in log  # raw: what we have to live with
+    reader = QueueLogReader("queue_log")
+    facts = [fact for line in log.splitlines(keepends=True) for fact in reader.line(line)]
+    assert "victim" not in {getattr(fact, "call", "") for fact in facts}
+    assert reader.counts["after a broken number"] >= 1
+
+
 async def test_the_end_of_asterisk_and_its_return(house: House) -> None:
     recorder = FactRecorder()
     async with running(house.link(recorder)) as link:
@@ -394,6 +417,9 @@ async def test_the_end_of_asterisk_and_its_return(house: House) -> None:
         await recorder.of(SnapshotComplete, 2)
         await until_connected(link)
         assert link.status.reconnects == 1
+        (started,) = [fact for fact in recorder.facts if isinstance(fact, AsteriskStarted)]
+        assert timedelta(0) <= datetime.now(UTC) - started.at < timedelta(seconds=DEADLINE_S)
+        assert recorder.kinds[recorder.kinds.index("AsteriskStarted") - 1] == "LinkEstablished"
         agents = [fact.queue for fact in recorder.facts[recorder.kinds.index("LinkLost") :]
                   if isinstance(fact, AgentStateReported)]  # fmt: skip
         assert "contract" in agents  # the snapshot waited for queues to be there
