@@ -132,3 +132,57 @@ def test_what_cant_be_reported_is_a_sentence(runner: CliRunner, words: list[str]
 def test_a_view_that_isn_t_one_is_a_usage_error(runner: CliRunner) -> None:
     result = runner.invoke(app, ["report", "--view", "sideways"])
     assert (result.exit_code, "sideways" in result.stderr) == (2, True)
+
+
+def test_hours_of_the_week_lie_over_each_other(runner: CliRunner) -> None:
+    result = runner.invoke(
+        app, ["report", "--from", "2026-11-16", "--to", "2026-11-23", "--grain", "hour-of-week", "--by", "hotline", "--format", "json"]
+    )
+    rows = json.loads(result.stdout)["rows"]
+    assert len(rows) == 168
+    taken = {(row["weekday"], row["hour"]): row["offered"] for row in rows if row["offered"]}
+    assert taken == {("Sat", 10): 3, ("Sat", 11): 1, ("Sun", 10): 1}
+
+
+def test_the_activity_view_counts_when_it_happened(runner: CliRunner) -> None:
+    period = ["--from", "2026-11-21T11:10", "--to", "2026-11-21T11:12", "--grain", "1m", "--view", "activity"]
+    result = runner.invoke(app, ["report", *period, "--format", "json"])
+    product = [row for row in json.loads(result.stdout)["rows"] if row["queue"] == "product"]
+    assert [(row["carry_in"], row["offered"], row["answered"], row["carry_out"]) for row in product] == [(0, 1, 0, 1), (1, 0, 1, 0)]
+
+
+def test_whoever_waited_before_the_period_is_carried_in(runner: CliRunner) -> None:
+    period = ["--from", "2026-11-21T11:10:30", "--to", "2026-11-21T11:15", "--view", "activity"]
+    result = runner.invoke(app, ["report", *period, "--format", "json"])
+    product = next(row for row in json.loads(result.stdout)["rows"] if row["queue"] == "product")
+    assert (product["carry_in"], product["offered"], product["answered"], product["carry_out"]) == (1, 0, 1, 0)
+
+
+def test_definitions_by_name_and_their_list(runner: CliRunner) -> None:
+    rows = report(runner, "--definition", "genesys.sl", "--definition", "abandon.net", "--by", "hotline")
+    assert rows[0]["definitions"] == {"genesys.sl": 0.5, "abandon.net": 0.25}
+    listed = runner.invoke(app, ["report", "--definitions", "--format", "json"])
+    names = [known["name"] for known in json.loads(listed.stdout)]
+    assert {"sl.strict", "asterisk.sl2", "genesys.sl.short_out", "loss", "satisfaction.rate"} <= set(names)
+    assert "genesys.sl" in runner.invoke(app, ["report", "--definitions"]).stdout
+
+
+def test_a_line_may_have_limits_of_its_own(runner: CliRunner, tmp_path: Path) -> None:
+    own = runner.invoke(
+        app,
+        ["report", "--from", "2026-11-21", "--to", "2026-11-22", "--format", "json"],
+        env={"IVRD_LINES__HR__SERVICE_S": "10", "IVRD_LINES__HR__SHORT_S": "0"},
+    )
+    assert {row["queue"]: row["sl"]["sl.strict"] for row in json.loads(own.stdout)["rows"]}["hr"] == 0.3333
+
+
+def test_a_workbook_and_a_file(runner: CliRunner, tmp_path: Path) -> None:
+    for form, name in (("xlsx", "figures.xlsx"), ("csv", "figures.csv"), ("json", "figures.json")):
+        file = tmp_path / name
+        result = runner.invoke(
+            app, ["report", "--from", "2026-11-21", "--to", "2026-11-22", "--format", form, "--to-file", str(file)]
+        )  # fmt: skip
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert file.stat().st_size > 100
+    result = runner.invoke(app, ["report", "--format", "csv", "--to-file", str(tmp_path / "no" / "folder.csv")])
+    assert (result.exit_code, "can't be written" in result.stderr) == (1, True)
