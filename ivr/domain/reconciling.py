@@ -13,6 +13,7 @@ from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
 # queue_log has whole seconds, and a snapshot tells a wait in whole seconds too.
 ONE_MOMENT = timedelta(seconds=2)
 _BOTH = ("ami", "queue_log")
+_LIVED_ON = (VisitOutcome.FLOW_TIMEOUT, VisitOutcome.FLOW_EMPTY, VisitOutcome.FLOW_KEY, VisitOutcome.WITHDRAWN)
 _HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
 
 
@@ -90,12 +91,18 @@ def _complete(told: Visit, log: Visit) -> None:
         return
     if told.open or told.uncertain or told.end_guessed or _ended_unwatched(told, log):
         _take_end(told, log)
-    elif told.inferred and not (told.outcome is VisitOutcome.MOVED and log.outcome in _HUNG_UP):
-        told.outcome, told.inferred = log.outcome, False  # a row beats a guess, but an ABANDON row is written for who is moved too
+    elif told.inferred or (told.outcome in _HUNG_UP and log.outcome in _LIVED_ON):
+        told.outcome, told.inferred = _by_row(told, log), False
     elif half_seen and told.outcome in _HUNG_UP and log.outcome is VisitOutcome.ABANDONED_RING:
         told.outcome = log.outcome  # what rang, rang while nobody watched
     if told.outcome is VisitOutcome.ANSWERED and log.talk_ended_at:
         _take_talk_end(told, log)
+
+
+def _by_row(told: Visit, log: Visit) -> VisitOutcome | None:
+    """A row beats a guess; but ABANDON is written too for whom somebody pulls out of the queue, and who lives on."""
+    lived_on = told.outcome is VisitOutcome.MOVED or told.outlived
+    return VisitOutcome.MOVED if lived_on and log.outcome in _HUNG_UP else log.outcome
 
 
 def _ended_unwatched(told: Visit, log: Visit) -> bool:

@@ -18,6 +18,8 @@ SAME_MOMENT = timedelta(seconds=2)
 JUST_BEFORE = timedelta(seconds=0.5)
 # When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
 ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
+# One who hangs up in a queue has asked for it before he is out. Asterisk's own stop does in the same stroke.
+ONE_STROKE = timedelta(milliseconds=100)
 COUNTED_WITHIN = timedelta(seconds=1.5)
 UNSEEN = "UNSEEN"  # a ring that was going on when the link was lost
 
@@ -43,7 +45,7 @@ def waiting(contact: Contact, fact: asterisk.CallerWaiting) -> None:
     for visit in contact.visits:
         if visit.queue == fact.queue and visit.call in ("", fact.call) and abs(visit.joined_at - joined_at) <= SAME_MOMENT:
             if visit.open and not visit.entry_missed:
-                visit.uncertain, visit.unwatched_from = False, None  # he has waited all through the gap
+                visit.uncertain = False  # he has waited all through the gap
             return
     contact.call = contact.call or fact.call
     _go_on_without(contact, fact.call, joined_at)
@@ -105,7 +107,9 @@ def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     if visit.end_guessed and visit.talk_ended_at and abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
         visit.talk_ended_at, visit.end_guessed = None, False
     ended_at = visit.talk_ended_at or fact.at
-    if fact.at - ended_at <= SAME_MOMENT:
+    if visit.transferred:
+        visit.ended_by = asterisk.EndedBy.TRANSFER.value
+    elif fact.at - ended_at <= SAME_MOMENT:
         visit.ended_by = fact.ended_by.value
     elif visit.ended_by is None or visit.ender_guessed:
         visit.ended_by = asterisk.EndedBy.TRANSFER.value
