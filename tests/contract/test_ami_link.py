@@ -20,7 +20,9 @@ from support.tcp_proxy import TcpProxy
 
 from ami_bridge import requests
 from ami_bridge.asterisk_files import write_configuration
+from ami_bridge.disguise import Disguise
 from ami_bridge.facts import (
+    AgentAnswered,
     AgentStateReported,
     AnyFact,
     AsteriskStarted,
@@ -39,8 +41,11 @@ from ami_bridge.facts import (
 from ami_bridge.link import AmiAddress, AmiLink, AmiRefused, AmiUnavailable, LinkSettings, LinkState
 from ami_bridge.plan import AsteriskPlan
 from ami_bridge.queue_log import QueueLogReader
+from ami_bridge.recording import Recorder
 from ami_bridge.requests import MAX_LINE_BYTES, Request
 from ivr.asterisk_plan import asterisk_plan, link_data
+from ivr.domain.contacts import VisitOutcome
+from ivr.replaying import replay
 from ivr.settings import load
 from ivr.testbed.asterisk import RunningAsterisk
 from ivr.testbed.program import find_asterisk
@@ -146,6 +151,10 @@ async def hand(house: House) -> AsyncIterator[AmiLink]:
     async with running(house.tester()) as tester:
         await until_connected(tester)
         yield tester
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _append(path: Path, text: str) -> None:
@@ -392,6 +401,29 @@ async def test_a_number_with_line_breaks_set_by_a_dialplan(link: AmiLink, hand: 
     await link.request(requests.ping())
     assert link.status.suspicions > 5
     assert not any("victim" in str(fact) for fact in recorder.facts)
+
+
+async def test_a_recording_tells_of_the_call_and_not_who_called(
+    house: House, link: AmiLink, hand: AmiLink, recorder: FactRecorder, tmp_path: Path
+) -> None:
+    address = AmiAddress("127.0.0.1", house.plan.ami_port, house.plan.ami_user, house.plan.ami_secret)
+    recording, stop = Recorder(address, house.plan.state / "log" / "queue_log", Disguise(agents=True)), asyncio.Event()
+    task = asyncio.create_task(recording.run(tmp_path / "to", stop), name="recorder under test")
+    async with asyncio.timeout(DEADLINE_S):
+        while b"CoreShowChannelsComplete" not in await asyncio.to_thread(_read, tmp_path / "to" / "stream.ami"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await hand.request(call("recorded-1", "queue-contract"))
+    await recorder.of(AgentAnswered)
+    await hand.request(requests.hangup("recorded-1"))
+    await until_gone(hand, "recorded-1")
+    await recorder.of(TalkEnded)
+    stop.set()
+    await task
+    for files in (["stream.ami"], ["queue_log"], ["stream.ami", "queue_log"]):
+        (contact,) = replay([tmp_path / "to" / name for name in files]).contacts
+        (visit,) = contact.visits
+        assert (visit.queue, visit.outcome, (visit.agent or "")[:6]) == ("contract", VisitOutcome.ANSWERED, "Agent ")
+    assert "客服 一号".encode() not in _read(tmp_path / "to" / "stream.ami") + _read(tmp_path / "to" / "queue_log")
 
 
 async def test_a_number_with_a_line_break_forges_no_row_of_queue_log(house: House, hand: AmiLink) -> None:
