@@ -262,8 +262,9 @@ class AgentBook:
                     _remember(self._rang, (pbx, call), (agent, leg))
                 _remember(self._legs, (pbx, leg), agent)
                 names = (agent,)
-            case asterisk.AgentRingEnded(call=call, agent_call="") if found := self._rang.get((pbx, call)):
-                names, leg = (found[0],), found[1]
+            case asterisk.AgentPickedUp(call=call, agent_call="") | asterisk.AgentRingEnded(call=call, agent_call=""):
+                if found := self._rang.get((pbx, call)):
+                    names, leg = (found[0],), found[1]
             case asterisk.AgentPickedUp(agent_call=leg) | asterisk.AgentRingEnded(agent_call=leg):
                 names = self._whose(pbx, leg)
             case asterisk.AgentAnswered(call=call, agent=agent, agent_call=leg):
@@ -275,10 +276,11 @@ class AgentBook:
                 if ended_by is asterisk.EndedBy.TRANSFER and call:
                     _remember(self._handed_on, (pbx, call), agent)
                 names = (agent,)
-            case asterisk.CallTransferred(call=call, agent_call=leg):
+            case asterisk.CallTransferred(call=call, agent_call=leg, to=to):
                 names = self._whose(pbx, leg)
                 for agent in names:
                     _remember(self._handed_on, (pbx, call), agent)
+                return self._taken_over(entry, to) | self._tell_each(pbx, names, _Told(fact.at, source, fact, leg))
             case asterisk.CallHeld(call=leg) | asterisk.CallResumed(call=leg):
                 names = self._whose(pbx, leg)
             case asterisk.CallEnded(call=call):
@@ -290,8 +292,19 @@ class AgentBook:
                 names = [key.agent for key in self._of(pbx)]
             case _ if isinstance(fact, _TOLD_OF_AGENTS):
                 names = (fact.agent,)
-        told = _Told(fact.at, source, fact, leg, handed_on)
+        return self._tell_each(pbx, names, _Told(fact.at, source, fact, leg, handed_on), again=again)
+
+    def _tell_each(self, pbx: str, names: Iterable[str], told: _Told, *, again: bool = False) -> set[AgentKey]:
         return {key for name in names if self._tell(key := AgentKey(pbx, name), told, again=again)}
+
+    def _taken_over(self, entry: Entry, to: str) -> set[AgentKey]:
+        """An attended transfer to whom the transferer already talked to through a queue: ``to`` is one end of that talk."""
+        changed: set[AgentKey] = set()
+        for key in [each for each in self._lives if each.pbx == entry.pbx and to]:
+            for leg, talk in self._lives[key].record.talks.items():
+                if to in (leg, talk.call) and self._tell(key, _Told(entry.fact.at, entry.source, entry.fact, leg, handed_on=True)):
+                    changed.add(key)
+        return changed
 
     def _whose(self, pbx: str, leg: str) -> Sequence[str]:
         agent = self._legs.get((pbx, leg))

@@ -84,7 +84,8 @@ class AgentRecord:
     stopped: bool = False  # Asterisk is
     offers: dict[str, Offer] = field(default_factory=dict)
     talks: dict[str, Talk] = field(default_factory=dict)
-    over: dict[str, None] = field(default_factory=dict)
+    rung: dict[str, None] = field(default_factory=dict)  # offers that are over
+    over: dict[str, None] = field(default_factory=dict)  # talks
     events: dict[str, AgentEvent] = field(default_factory=dict)
 
     def copy(self) -> AgentRecord:
@@ -93,6 +94,7 @@ class AgentRecord:
             members=dict(self.members),
             offers=dict(self.offers),
             talks=dict(self.talks),
+            rung=dict(self.rung),
             over=dict(self.over),
             events=dict(self.events),
         )
@@ -132,7 +134,7 @@ class AgentRecord:
             case asterisk.AgentUnpaused(queue=queue):
                 self._pause(queue, False, "")
             case asterisk.AgentRang(contact=contact, call=call, queue=queue):
-                if leg not in self.over and leg not in self.talks:
+                if leg not in self.rung and leg not in self.over and leg not in self.talks:
                     self._evidently_member(queue)
                     self.offers.pop(restored(call), None)
                     self.offers.setdefault(leg, Offer(queue, contact, call, at))
@@ -147,7 +149,7 @@ class AgentRecord:
                 self._talk_ended(at, fact, leg)
             case asterisk.CallTransferred(contact=contact):
                 if talk := self.talks.get(leg):
-                    self._count(at, What.TRANSFERRED_OUT, leg, talk.queue, contact)
+                    self._count(at, What.TRANSFERRED_IN if handed_on else What.TRANSFERRED_OUT, leg, talk.queue, contact)
             case asterisk.CallHeld():
                 if (talk := self.talks.get(leg)) and talk.held_since is None:
                     self.talks[leg] = replace(talk, held_since=at)
@@ -176,11 +178,11 @@ class AgentRecord:
     def _offer_ended(self, at: datetime, leg: str, call: str, how: What) -> None:
         if leg not in self.offers:
             known = [each for each, offer in self.offers.items() if offer.call == call]
-            if leg in self.over or not known:
+            if leg in self.rung or leg in self.over or not known:
                 return
             leg = known[0]
         offer = self.offers.pop(leg)
-        self._over(leg)
+        _remember(self.rung, leg)
         if offer.picked_up:
             how = What.PICK_UP_FAILED
         rang = (offer.picked_up or at) - offer.began_at
@@ -197,6 +199,7 @@ class AgentRecord:
             self._end_all(at)
         self.talks.pop(restored(fact.call), None)
         self.talks[leg] = Talk(fact.queue, fact.contact, fact.call)
+        self.events.pop(_key("offer", leg), None)  # cancelled, it seemed: his caller was exchanged by an attended transfer
         rang = (offer.picked_up or at) - offer.began_at if offer else None
         self._count(at, What.ANSWERED, leg, fact.queue, fact.contact, rang)
         if handed_on:
@@ -215,7 +218,7 @@ class AgentRecord:
     def _end_talk(self, at: datetime, leg: str) -> None:
         self._resume(at, leg)
         if self.talks.pop(leg, None):
-            self._over(leg)
+            _remember(self.over, leg)
 
     def _resume(self, at: datetime, leg: str) -> None:
         talk = self.talks.get(leg)
@@ -224,10 +227,11 @@ class AgentRecord:
             self.talks[leg] = replace(talk, held_since=None)
 
     def _hung_up(self, at: datetime, call: str, cause: int) -> None:
-        """His own leg, or the caller."""
-        for leg in [each for each, offer in self.offers.items() if call in (each, offer.call)]:
+        """His own leg. The caller's end matters only where his leg isn't known: an attended transfer exchanges the caller."""
+        mine = (call, restored(call))
+        for leg in [each for each in self.offers if each in mine]:
             self._offer_ended(at, leg, call, What.CANCELLED)
-        for leg in [each for each, talk in self.talks.items() if call in (each, talk.call)]:
+        for leg in [each for each in self.talks if each in mine]:
             self._end_talk(at, leg)
         key = _key("offer", call)
         if cause in _REFUSALS and (event := self.events.get(key)) and event.what is What.NO_ANSWER:
@@ -236,7 +240,7 @@ class AgentRecord:
     def _end_all(self, at: datetime) -> None:
         for leg in list(self.offers):
             del self.offers[leg]
-            self._over(leg)
+            _remember(self.rung, leg)
         for leg in list(self.talks):
             self._end_talk(at, leg)
 
@@ -246,19 +250,20 @@ class AgentRecord:
         in_use = _PHONES.get(seen.phone) in (Phone.BUSY, Phone.RINGING)
         for leg in [each for each in self.offers if each not in seen.calls]:
             del self.offers[leg]
-            self._over(leg)
+            _remember(self.rung, leg)
         for leg in [each for each, talk in self.talks.items() if each not in seen.calls and not (in_use and talk.call in seen.calls)]:
             self._end_talk(at, leg)
-
-    def _over(self, leg: str) -> None:
-        self.over[leg] = None
-        if len(self.over) > _REMEMBERED:
-            del self.over[next(iter(self.over))]
 
     def _count(self, at: datetime, what: What, leg: str, queue: str, contact: str, lasted: timedelta | None = None) -> None:
         kind = "offer" if what not in (What.TRANSFERRED_OUT, What.TRANSFERRED_IN, What.HELD) else what.value
         ms = None if lasted is None else max(0, round(lasted / timedelta(milliseconds=1)))
         self.events.setdefault(_key(kind, leg), AgentEvent(_key(kind, leg), at, what, queue, contact, ms))
+
+
+def _remember(known: dict[str, None], leg: str) -> None:
+    known[leg] = None
+    if len(known) > _REMEMBERED:
+        del known[next(iter(known))]
 
 
 def restored(call: str) -> str:
