@@ -66,12 +66,11 @@ def list_made(
     if as_json:
         print_json(found)
         return
-    table = Table("kind", "from", "to", "made", "sent", "files")
+    table = Table("report", "period", "made", "sent")
     for made in found:
         sent = ", ".join(f"{one['recipient']} {one['state']}" for one in made["sent"])
-        table.add_row(
-            made["kind"], made["first"], made["last"], made["made_at"][:16].replace("T", " "), sent or "-", ", ".join(made["files"])
-        )
+        period = made["first"] if made["last"] == made["first"] else f"{made['first']} – {made['last']}"
+        table.add_row(made["kind"], period, made["made_at"][:16].replace("T", " "), sent or "-")
     plain_console().print(table)
 
 
