@@ -85,7 +85,7 @@ class Daemon:
             on_gone=lambda contact_id: self._supervision.on_gone(contact_id),
             on_entry=lambda entry: self._books.agents.on_entry(entry),
         )
-        self._books = Bookkeeping(settings, self._database, self._sealer, self._tracker, wake_outbox=self._outbox.wake)
+        self._books = self._bookkeeping()
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -146,6 +146,12 @@ class Daemon:
             raise StartError([f"{paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE"]) from error
         if sentence := disk_trouble(paths.root):
             raise StartError([sentence])
+
+    def _bookkeeping(self) -> Bookkeeping:
+        try:
+            return Bookkeeping(self._settings, self._database, self._sealer, self._tracker, wake_outbox=self._outbox.wake)
+        except SettingsError as error:
+            raise StartError(error.problems) from error
 
     def _furnish(self) -> Furnishing:
         try:

@@ -17,12 +17,13 @@ from ivr.asterisk_plan import asterisk_plan
 from ivr.outgoing import outgoing_faults
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
+from ivr.queue_log_source import source_of
 from ivr.settings import Settings, SettingsError
 
 
 def faults_of(settings: Settings) -> list[str]:
     """A sentence each, with where it is; empty when all is well."""
-    return [*_flow_faults(settings), *_asterisk_faults(settings), *outgoing_faults(settings)]
+    return [*_flow_faults(settings), *_asterisk_faults(settings), *_queue_log_faults(settings), *outgoing_faults(settings)]
 
 
 def warnings_of(settings: Settings) -> list[str]:
@@ -45,6 +46,16 @@ def _flow_faults(settings: Settings) -> list[str]:
         return [str(problem) for problem in error.problems]
     except CalendarError as error:
         return str(error).splitlines()
+
+
+def _queue_log_faults(settings: Settings) -> list[str]:
+    if settings.asterisk.queue_log is None:
+        return []
+    try:
+        source_of(settings)
+    except SettingsError as error:
+        return error.problems
+    return []
 
 
 def _asterisk_faults(settings: Settings) -> list[str]:

@@ -8,18 +8,21 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 from support.house import new_database
 from support.one_call import ABANDONED, ANSWERED, CALL, FIRST_ROW, SEALER, Books, at, books, row
 
 from ami_bridge import facts as a
 from ami_bridge.queue_log_file import Position
+from ivr.checking import faults_of
 from ivr.ledger_pruning import LedgerPruning
 from ivr.log_following import LogFollowing
-from ivr.queue_log_source import LogUnreadableError, Rows
+from ivr.queue_log_source import LogUnreadableError, Rows, source_of
+from ivr.settings import load
 from ivr.store import ledger, link_gaps, log_positions
 from ivr.store.database import Database, StoreError
 from ivr.tracking import Tracker
@@ -269,3 +272,43 @@ async def test_a_log_without_the_right_to_read_it_degrades(house: Books) -> None
         house.log.chmod(0)
     await house.following.look()
     assert "queue_log" in (house.following.status.trouble or "")
+
+
+def test_a_url_that_no_database_has_is_a_fault_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVRD_ASTERISK__QUEUE_LOG", "foo://asterisk@db/asterisk")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.delenv("IVRD_CONFIG", raising=False)
+    assert any("asterisk.queue_log" in fault for fault in faults_of(load()))
+
+
+async def test_a_table_is_followed_as_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk on another machine, whose realtime engine writes queue_log into a database, in local time."""
+    monkeypatch.setenv("IVRD_ASTERISK__QUEUE_LOG", f"sqlite:///{tmp_path / 'asterisk.db'}")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.delenv("IVRD_CONFIG", raising=False)
+    asterisk, database = create_engine(f"sqlite:///{tmp_path / 'asterisk.db'}"), new_database(tmp_path)
+    columns = "time, callid, queuename, agent, event, data1, data2, data3, data4, data5"
+    with asterisk.begin() as connection:
+        connection.execute(text(f"CREATE TABLE queue_log (id INTEGER PRIMARY KEY, {columns.replace(',', ' TEXT,')} TEXT)"))
+
+    def write(seconds: float, call: str, agent: str, event: str, *data: str) -> None:
+        local = at(seconds).astimezone(ZoneInfo("Asia/Shanghai"))
+        values = (f"{local:%Y-%m-%d %H:%M:%S.%f}", call, "hr", agent, event, *data, *([""] * (5 - len(data))))
+        with asterisk.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO queue_log ({columns}) VALUES ({', '.join('?' * 10)})", values)  # noqa: S608
+
+    write(-60, "NONE", "NONE", "CONFIGRELOAD")
+    tracker = Tracker(database, SEALER, clock=lambda: at(100))
+    following = LogFollowing(source_of(load()), tracker, database, pbx="main", clock=lambda: at(100))
+    await following.open()
+    write(2, CALL, "NONE", "ENTERQUEUE", "", "13800138000", "1")
+    write(12, CALL, "NONE", "ABANDON", "1", "1", "10")
+    for _ in range(4):
+        await following.look()
+        await tracker.flush()
+    assert following.status.trouble is None
+    contact = await tracker.recall(CALL)
+    assert contact is not None
+    assert (contact.visits[0].wait_s, contact.visits[0].joined_at, contact.caller) == (10.0, at(2), "+8613800138000")
+    asterisk.dispose()
+    database.close()
