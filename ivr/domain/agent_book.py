@@ -283,6 +283,10 @@ class AgentBook:
                 return self._taken_over(entry, to) | self._tell_each(pbx, names, _Told(fact.at, source, fact, leg))
             case asterisk.CallHeld(call=leg) | asterisk.CallResumed(call=leg):
                 names = self._whose(pbx, leg)
+            case asterisk.ChannelReplaced(call=call, by=by):
+                names = self._whose(pbx, call)
+                for agent in names:
+                    _remember(self._legs, (pbx, by), agent)
             case asterisk.CallEnded(call=call):
                 names = self._in_call(pbx, call)
                 self._legs.pop((pbx, call), None)

@@ -150,6 +150,9 @@ class AgentRecord:
             case asterisk.CallTransferred(contact=contact):
                 if talk := self.talks.get(leg):
                     self._count(at, What.TRANSFERRED_IN if handed_on else What.TRANSFERRED_OUT, leg, talk.queue, contact)
+            case asterisk.ChannelReplaced(call=call, by=by):
+                if call in self.talks:  # his leg was half of a Local channel: the telephone behind it goes on
+                    self.talks[by] = self.talks.pop(call)
             case asterisk.CallHeld():
                 if (talk := self.talks.get(leg)) and talk.held_since is None:
                     self.talks[leg] = replace(talk, held_since=at)
@@ -189,15 +192,15 @@ class AgentRecord:
         self._count(at, how, leg, offer.queue, offer.contact, rang)
 
     def _answered(self, at: datetime, fact: asterisk.AgentAnswered, leg: str, *, handed_on: bool, alone: bool) -> None:
-        again = not fact.agent_call and any(talk.call == fact.call for talk in self.talks.values())  # told by the row of the talk's end
-        if leg in self.over or leg in self.talks or again:
+        self.talks.pop(restored(fact.call), None)
+        # Told again by the row of the talk's end, or by a leg that another has replaced since.
+        if leg in self.over or any(talk.call == fact.call for talk in self.talks.values()):
             return
         self._evidently_member(fact.queue)
         same = leg if leg in self.offers else next((each for each, offer in self.offers.items() if offer.call == fact.call), None)
         offer = self.offers.pop(same) if same is not None else None
         if alone:  # queue_log doesn't tell every end, and nobody talks to two
             self._end_all(at)
-        self.talks.pop(restored(fact.call), None)
         self.talks[leg] = Talk(fact.queue, fact.contact, fact.call)
         self.events.pop(_key("offer", leg), None)  # cancelled, it seemed: his caller was exchanged by an attended transfer
         rang = (offer.picked_up or at) - offer.began_at if offer else None
