@@ -1,4 +1,4 @@
-"""What ``make bench`` does: serves the same menu in four ways by one Asterisk, and tells what each costs and bears; then the engine alone.
+"""What ``make bench`` does: measures the engine and the records alone, then the same menu served in four ways by one Asterisk.
 
 Nobody imports it.
 """
@@ -19,11 +19,14 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from ivr import log
 from ivr.settings import SettingsError
 from ivr.testbed.bench.engine import EngineReport
 from ivr.testbed.bench.engine import measure as measure_engine
 from ivr.testbed.bench.figures import ramp_rates
 from ivr.testbed.bench.measuring import Measurement, Pace
+from ivr.testbed.bench.records import RecordsReport
+from ivr.testbed.bench.records import measure as measure_records
 from ivr.testbed.bench.report import Machine, Report
 from ivr.testbed.bench.stage import Stage
 from ivr.testbed.bench.ways import all_ways
@@ -40,6 +43,9 @@ QUICK = Pace(rounds=1, rate=10, seconds=3, warm_up_s=0.5, idle_s=0.5, ramp=(10, 
 # Ramped up are the yardstick and the product.
 RAMPED = ("dialplan", "ivrd")
 ENGINE_ROUNDS, ENGINE_S = 5, 1.0
+RECORDS_ROUNDS, RECORDS_CALLS, RECORDS_VISITS = 3, 3000, 300_000  # about a minute and a half
+QUICK_CALLS, QUICK_VISITS = 100, 3000
+LARGEST_MONTH = 100_000_000
 NO_ASTERISK = "none"
 
 
@@ -49,9 +55,14 @@ def main() -> int:
     environment = dict(os.environ)
     pace = chosen_pace(options, environment)
     # First, while nothing of ours runs beside it.
-    engine = _measure_engine(environment)
-    if options.engine:
-        _print(engine, as_json=options.json)
+    engine = None if options.records else _measure_engine(environment)
+    try:
+        records = None if options.engine else _measure_records(environment, options.visits)
+    except TestbedError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if options.engine or options.records:
+        _print(engine, records, as_json=options.json)
         return 0
     folder = Path(tempfile.mkdtemp(prefix="ivrd-bench-"))
     kept = True  # until all went well
@@ -72,7 +83,7 @@ def main() -> int:
             print(f"bench: logs and SIPp's files are in {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    _print(engine, report, as_json=options.json)
+    _print(engine, records, report, as_json=options.json)
     return 1 if report.void else 0
 
 
@@ -82,15 +93,24 @@ def _measure_engine(environment: Mapping[str, str]) -> EngineReport:
     return measure_engine(Machine.here(NO_ASTERISK, NO_ASTERISK), rounds=rounds, seconds=seconds)
 
 
-def _print(engine: EngineReport, report: Report | None = None, *, as_json: bool) -> None:
+def _measure_records(environment: Mapping[str, str], visits: int | None) -> RecordsReport:
+    _tell("the records, without Asterisk")
+    log.configure("console", "error")
+    rounds, calls, month = (1, QUICK_CALLS, QUICK_VISITS) if _quick(environment) else (RECORDS_ROUNDS, RECORDS_CALLS, RECORDS_VISITS)
+    return measure_records(Machine.here(NO_ASTERISK, NO_ASTERISK), rounds=rounds, calls=calls, visits=visits or month)
+
+
+def _print(engine: EngineReport | None, records: RecordsReport | None, report: Report | None = None, *, as_json: bool) -> None:
+    parts = {"engine": engine, "records": records}
     if as_json:
-        print(json.dumps({**(report.as_json() if report else {}), "engine": engine.as_json()}, indent=2))
+        told = {name: part.as_json() for name, part in parts.items() if part}
+        print(json.dumps({**(report.as_json() if report else {}), **told}, indent=2))
         return
     # Into a file or a pipe: as wide as the tables are.
     console = Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
-    if report:
-        console.print(report.as_tables(), "")
-    console.print(engine.as_tables())
+    for part in (report, *parts.values()):
+        if part:
+            console.print(part.as_tables(), "")
 
 
 def _quick(environment: Mapping[str, str]) -> bool:
@@ -107,6 +127,12 @@ def option_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout instead of tables")
     parser.add_argument("--engine", action="store_true", help="the flow engine's figures alone, without Asterisk: half a minute")
+    parser.add_argument("--records", action="store_true", help="facts, queue_log and reports alone, without Asterisk: a minute and a half")
+    parser.add_argument(
+        "--visits",
+        type=_positive(int, LARGEST_MONTH),
+        help=f"how many the reported month has (default {RECORDS_VISITS}); ten million take half an hour and 6 GB in the temporary folder",
+    )
     parser.add_argument("--rounds", type=_positive(int), help=f"how often each way is measured (default {FULL.rounds})")
     parser.add_argument("--rate", type=_positive(float), help=f"new calls a second (default {FULL.rate:g})")
     parser.add_argument("--seconds", type=_positive(float), help=f"for how long, each time (default {FULL.seconds:g})")
@@ -118,11 +144,11 @@ def option_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+def _positive(kind: type[int] | type[float], largest: int = LARGEST_OPTION) -> Callable[[str], float]:
     def parsed(text: str) -> float:
         value = kind(text)
-        if not 0 < value <= LARGEST_OPTION:
-            raise argparse.ArgumentTypeError(f"must be above 0 and at most {LARGEST_OPTION}, not {text}")
+        if not 0 < value <= largest:
+            raise argparse.ArgumentTypeError(f"must be above 0 and at most {largest}, not {text}")
         return value
 
     parsed.__name__ = kind.__name__  # argparse names it where the text is no number
