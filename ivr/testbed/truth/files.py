@@ -24,6 +24,7 @@ SECRET = "of-a-world-on-loopback"  # noqa: S105 - of an Asterisk that lives for 
 EXIT_KEY = "1"
 ANNOUNCEMENT = "truth-announcement"
 ANNOUNCEMENT_S = 4
+_TRANSFER_SOUNDS = {"pbx-transfer": 0.1, "beep": 0.1, "beeperr": 0.1}  # without them the feature code ends in nothing
 FRONT_CONTEXT, PHONES, LOCAL_MEMBERS, LOCAL_CALLERS = "front", "phones", "from-queue", "callers"
 # Variables that fill a recording, and say nothing of a queue: how many packets came.
 _NOISE = ("RTPAUDIOQOS", "BRIDGEPVTCALLID", "__TRANSFERERNAME")
@@ -69,13 +70,15 @@ def write_files(
     write_configuration(plan)
     sounds = plan.data / "sounds" / "en"
     sounds.mkdir(parents=True, exist_ok=True)
-    (sounds / f"{ANNOUNCEMENT}.alaw").write_bytes(b"\xd5" * 8000 * ANNOUNCEMENT_S)
+    for name, seconds in {ANNOUNCEMENT: ANNOUNCEMENT_S, **_TRANSFER_SOUNDS}.items():
+        (sounds / f"{name}.alaw").write_bytes(b"\xd5" * round(8000 * seconds))
     documentation = plan.data / "documentation"  # res_pjsip can't load without
     if not documentation.is_symlink():
         documentation.symlink_to(installation.share / "documentation")
     dialplan = _our_dialplan(scenes) if flavour is Flavour.OURS else _plain_dialplan(scenes, flavour)
     texts = {
-        "modules.conf": modules_conf() + "load = app_senddtmf.so\n",
+        "modules.conf": modules_conf() + "".join(f"load = {name}.so\n" for name in ("app_senddtmf", "bridge_builtin_features")),
+        "features.conf": file_text(section("featuremap", [("atxfer", "*2")])),
         "manager.conf": _manager(plan, flavour),
         "pjsip.conf": _pjsip(plan, scenes, flavour, ports),
         "queues.conf": _queues(scenes, flavour),
@@ -162,7 +165,7 @@ def _plain_dialplan(scenes: Sequence[Placed], flavour: Flavour) -> list[str]:
     lines = ["[general]", "static = yes", "", f"[{FRONT_CONTEXT}]"]
     for placed in scenes:
         for digit, steps in _numbers(placed):
-            lines += extension(placed.number(digit), "Answer()", *(_plain(placed, step) for step in steps), "Wait(1)", "Hangup()")
+            lines += extension(placed.number(digit), *_answer(placed), *(_plain(placed, step) for step in steps), "Wait(1)", "Hangup()")
     for placed in scenes:
         lines += ["", f"[keys-{placed.scene.name}]", *extension(EXIT_KEY, "NoOp(left by the key)", "Wait(1)", "Hangup()")]
     lines += ["", *_phones(scenes, FRONT_CONTEXT)]
@@ -172,8 +175,12 @@ def _plain_dialplan(scenes: Sequence[Placed], flavour: Flavour) -> list[str]:
     return lines
 
 
+def _answer(placed: Placed) -> tuple[str, ...]:
+    return ("Answer()",) if placed.scene.answered_first else ()
+
+
 def _plain(placed: Placed, step: Step) -> str:
-    return f"Queue({placed.scene.queue(step.suffix)},,,,{step.timeout_s})" if isinstance(step, Stay) else step
+    return f"Queue({placed.scene.queue(step.suffix)},{step.options},,,{step.timeout_s})" if isinstance(step, Stay) else step
 
 
 def _our_dialplan(scenes: Sequence[Placed]) -> list[str]:
@@ -183,7 +190,7 @@ def _our_dialplan(scenes: Sequence[Placed]) -> list[str]:
     for placed in scenes:
         for digit, steps in _numbers(placed):
             said = [word for step in steps for word in _ours(placed, step)]
-            lines += extension(placed.number(digit), "Set(IVR_DIALLED=${EXTEN})", "Answer()", *said, "left: Wait(1)", "Hangup()")
+            lines += extension(placed.number(digit), "Set(IVR_DIALLED=${EXTEN})", *_answer(placed), *said, "left: Wait(1)", "Hangup()")
     lines += extension("h", 'GotoIf($["${IVR_IN_QUEUE}" = ""]?done)', queue_exit("${IVR_IN_QUEUE}", HUNG_UP), "done: NoOp()")
     key = (
         "Set(IVR_QUEUE=${IVR_IN_QUEUE})",

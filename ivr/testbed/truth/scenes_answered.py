@@ -63,6 +63,11 @@ async def answered_agent_hangs(on: On) -> Told:
     return Told((answered(talk.visit(on.queue(), at, "agent")),))
 
 
+async def answered_with_the_agent(on: On) -> Told:
+    """The line answers only when the agent does."""
+    return await answered_caller_hangs(on)
+
+
 async def answered_memberdelay(on: On) -> Told:
     talk = await talking(on, await on.caller())
     await on.rest(1.2)
@@ -214,6 +219,14 @@ async def next_queue(on: On) -> Told:
 ADA = (Queue(("ada",)),)
 SCENES = (
     Scene("answered_caller_hangs", "answered, and the caller hangs up", answered_caller_hangs, ADA, flavours=ALL),
+    Scene(
+        "answered_with_the_agent",
+        "answered on a line that answers only with the agent",
+        answered_with_the_agent,
+        ADA,
+        flavours=SIP,
+        answered_first=False,
+    ),
     Scene("answered_agent_hangs", "answered, and the agent hangs up", answered_agent_hangs, ADA, flavours=ALL),
     Scene(
         "answered_memberdelay", "answered through memberdelay", answered_memberdelay, (Queue(("ada",), {"memberdelay": 2}),), flavours=SIP

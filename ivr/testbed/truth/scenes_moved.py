@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ivr.testbed.truth.scenes_answered import Talk, answered, talking
+from ivr.testbed.truth.files import PHONES
+from ivr.testbed.truth.scenes_answered import NO_HOLD, Talk, answered, talking
 from ivr.testbed.truth.script import ALL, SIP, Contact, Flavour, Queue, Scene, Stay, Told, Visit
 from ivr.testbed.truth.world import Caller, On
 
@@ -92,7 +93,38 @@ async def attended_transfer(on: On) -> Told:
     await on.rest(1.0)
     await talk.caller.hang_up()
     visit = talk.visit(on.queue(), at, "transfer", held=at - hold_at)
-    return Told((answered(visit),), log=(answered(replace(visit, held=0.0)),), because="queue_log knows no hold")
+    return Told((answered(visit),), log=(answered(replace(visit, held=0.0)),), because=NO_HOLD)
+
+
+async def blind_transfer_by_ami(on: On) -> Told:
+    """A supervisor's program does it, not the agent's telephone."""
+    talk = await talking(on, await on.caller())
+    await on.rest(1.2)
+    await on.act("BlindTransfer", Channel=talk.channel, Context=PHONES, Exten=on.outside.number)
+    at, _ = await on.event("Hangup", Channel=talk.channel)
+    ringing = await on.outside.rung()
+    await on.rest(0.5)
+    await ringing.answer()
+    await on.rest(1.0)
+    await talk.caller.hang_up()
+    return Told((answered(talk.visit(on.queue(), at, "transfer")),))
+
+
+async def attended_transfer_by_code(on: On) -> Told:
+    """By Asterisk's own feature code, which AMI's Atxfer presses: done when the agent hangs up."""
+    talk = await talking(on, await on.caller())
+    await on.rest(0.8)
+    await on.act("Atxfer", Channel=talk.channel, Context=PHONES, Exten=on.outside.number)
+    held_at, _ = await on.event("Hold", Channel=talk.channel)
+    ringing = await on.outside.rung()
+    await on.rest(0.3)
+    await ringing.answer()
+    await on.rest(0.8)
+    at = await talk.phone.hang_up()
+    await on.rest(1.0)
+    await talk.caller.hang_up()
+    visit = talk.visit(on.queue(), at, "transfer", held=at - held_at)
+    return Told((answered(visit),), log=(answered(replace(visit, held=0.0)),), because=NO_HOLD)
 
 
 async def attended_transfer_queue(on: On) -> Told:
@@ -183,6 +215,23 @@ SCENES = (
     Scene("blind_transfer", "blind transfer to a telephone", blind_transfer, ADA, others=("outside",), flavours=ALL),
     Scene("blind_transfer_queue", "blind transfer to another queue", blind_transfer_queue, TWO_QUEUES, back=THERE, flavours=SIP),
     Scene("attended_transfer", "attended transfer to a telephone", attended_transfer, ADA, others=("outside",), flavours=SIP),
+    Scene(
+        "blind_transfer_by_ami",
+        "blind transfer by AMI's BlindTransfer",
+        blind_transfer_by_ami,
+        ADA,
+        others=("outside",),
+        flavours=SIP,
+    ),
+    Scene(
+        "attended_transfer_by_code",
+        "attended transfer by Asterisk's feature code",
+        attended_transfer_by_code,
+        ADA,
+        (Stay(120, options="t"),),
+        others=("outside",),
+        flavours=(Flavour.THEIRS,),
+    ),
     Scene(
         "attended_transfer_queue",
         "attended transfer to another queue's agent",

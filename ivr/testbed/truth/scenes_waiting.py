@@ -32,6 +32,11 @@ async def abandoned_ring(on: On) -> Told:
     return Told((unserved(on, "abandoned_ring", at - caller.joined_at, "abandoned_ring"),))
 
 
+async def abandoned_unanswered(on: On) -> Told:
+    """His call has not even been answered: he takes it back by CANCEL."""
+    return await abandoned_ring(on)
+
+
 async def abandoned_between_rings(on: On) -> Told:
     """Her telephone has rung in vain, and he goes before it rings again: nobody's telephone rings when he hangs up."""
     caller = await on.caller()
@@ -208,6 +213,14 @@ NOBODY = (Queue(),)
 SCENES = (
     Scene("abandoned_wait", "he waits while nobody's telephone rings, and hangs up", abandoned_wait, NOBODY),
     Scene("abandoned_ring", "he hangs up while the agent's telephone rings", abandoned_ring, ADA, flavours=ALL),
+    Scene(
+        "abandoned_unanswered",
+        "he hangs up while it rings, on a line that answers only with the agent",
+        abandoned_unanswered,
+        ADA,
+        flavours=SIP,
+        answered_first=False,
+    ),
     Scene(
         "abandoned_between_rings",
         "it rang in vain, and he hangs up before it rings again",

@@ -42,10 +42,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A step of the dialplan: into the scene's queue. ``timeout_s`` is Queue()'s own."""
+    """A step of the dialplan: into the scene's queue. ``timeout_s`` and ``options`` are Queue()'s; our own dialplan has its options."""
 
     timeout_s: int = 120
     suffix: str = ""
+    options: str = ""
 
 
 Step = str | Stay
@@ -110,6 +111,7 @@ class Scene:
     others: tuple[str, ...] = ()  # agents who are no members at its beginning, or "outside"
     phone_settings: Mapping[str, object] = field(default_factory=dict)
     own_asterisk: bool = False  # it stops it
+    answered_first: bool = True  # the dialplan answers before the queue, as most do
 
     def queue(self, suffix: str = "") -> str:
         return f"{self.name}{suffix}"
