@@ -101,6 +101,8 @@ def send(
 
         def keep(session: Session) -> list[str]:
             made_reports.record(session, kind, period.first, made.files, now)
+            if not only and period.end(settings.zone) <= now:  # the clock need not send it to the same people
+                made_reports.mark_told(session, kind, period.first, now)
             return tell(session, made.notices, recipients, now, again=f"{now:%Y%m%dT%H%M%S}")
 
         told = store.write_now(keep)

@@ -116,13 +116,14 @@ class ReportClock:
         if first_call is None:
             return []
         since = (now - REMEMBERED).date()
-        kinds: dict[Kind, set[date]] = {Kind(kind): made_reports.made(session, kind, since) for kind in self._settings.kinds}
+        kinds: dict[Kind, set[date]] = {Kind(kind): made_reports.told(session, kind, since) for kind in self._settings.kinds}
         return due(now, kinds, self._settings.daily_at, self._zone, since=first_call)
 
     def _keep(self, session: Session, made: Made) -> list[str] | None:
-        """Note it as made and write what leaves the house, together; None when another process was first."""
+        """Note it as made and told, and write what leaves the house, together; None when another process was first."""
         now, period = self._clock(), made.period
-        if not made_reports.record(session, period.kind, period.first, made.files, now):
+        made_reports.record(session, period.kind, period.first, made.files, now)
+        if not made_reports.mark_told(session, period.kind, period.first, now):
             return None
         return tell(session, made.notices, self._settings.to, now)
 

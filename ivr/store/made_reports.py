@@ -22,21 +22,30 @@ class MadeReport:
     files: Mapping[str, str]
 
 
-def made(session: Session, kind: str, since: date | None = None) -> set[date]:
-    """The first days of the periods made, from ``since`` on."""
-    query = select(MadeReportRow.period).where(MadeReportRow.kind == kind)
-    if since:
-        query = query.where(MadeReportRow.period >= since.isoformat())
+def told(session: Session, kind: str, since: date) -> set[date]:
+    """The first days of the periods that were made and told, from ``since`` on. What was only made by hand isn't among them."""
+    query = select(MadeReportRow.period).where(
+        MadeReportRow.kind == kind, MadeReportRow.period >= since.isoformat(), MadeReportRow.told_at.is_not(None)
+    )
     return {date.fromisoformat(period) for period in session.scalars(query)}
 
 
-def record(session: Session, kind: str, first: date, files: Mapping[str, str], now: datetime) -> bool:
-    """Note that it was made; False when that was noted before, and then only ``files`` and ``made_at`` change."""
+def record(session: Session, kind: str, first: date, files: Mapping[str, str], now: datetime) -> None:
+    """Note that it was made, again if it was before."""
     row = session.get(MadeReportRow, (kind, first.isoformat()), with_for_update=True)
-    if row is not None:
-        row.files, row.made_at = dict(files), now
+    if row is None:
+        row = MadeReportRow(kind=kind, period=first.isoformat())
+        session.add(row)
+    row.files, row.made_at = dict(files), now
+    session.flush()
+
+
+def mark_told(session: Session, kind: str, first: date, now: datetime) -> bool:
+    """Note that what was recorded is told of in this transaction; False when it was told before, and mustn't be again."""
+    row = session.get_one(MadeReportRow, (kind, first.isoformat()), with_for_update=True)
+    if row.told_at is not None:
         return False
-    session.add(MadeReportRow(kind=kind, period=first.isoformat(), made_at=now, files=dict(files)))
+    row.told_at = now
     session.flush()
     return True
 

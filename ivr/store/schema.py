@@ -468,4 +468,5 @@ class MadeReportRow(Base):
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # day, week, month
     period: Mapped[str] = mapped_column(String(10), primary_key=True)  # its first local day
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: made by hand alone, the clock has yet to tell of it
     files: Mapped[dict[str, str]] = mapped_column(JSON)  # zh.html → its name in the state folder's reports

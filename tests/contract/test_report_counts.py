@@ -95,14 +95,15 @@ def test_a_report_is_noted_once_and_told_once(database: Database) -> None:
     notice = Notice(period, "zh", "日报", "text", "http://x/", {"html": "a"}, {"loss": 0.5})
     recipients = {"a_b": ReportRecipient(mail=("a@b.c",)), "axb": ReportRecipient(mail=("a@b.c",), kinds=("week",))}
     for first in (True, False):
-        assert database.write_now(partial(made_reports.record, kind="day", first=DAY, files={"zh.html": str(first)}, now=NOW)) is first
+        database.write_now(partial(made_reports.record, kind="day", first=DAY, files={"zh.html": str(first)}, now=NOW))
+        assert database.read_now(partial(made_reports.told, kind="day", since=DAY)) == (set() if first else {DAY})
+        assert database.write_now(partial(made_reports.mark_told, kind="day", first=DAY, now=NOW)) is first
         told = database.write_now(partial(tell, notices={"zh": notice}, recipients=recipients, now=NOW))
         assert told == (["a_b"] if first else [])
     assert database.write_now(partial(tell, notices={"zh": notice}, recipients=recipients, now=NOW, again="2")) == ["a_b"]
     kept = database.read_now(partial(made_reports.one, kind="day", first=DAY))
     assert (dict(kept.files), kept.made_at) == ({"zh.html": "False"}, NOW)
-    assert database.read_now(partial(made_reports.made, kind="day")) == {DAY}
-    assert database.read_now(partial(made_reports.made, kind="day", since=date(2026, 11, 19))) == set()
+    assert database.read_now(partial(made_reports.told, kind="day", since=date(2026, 11, 19))) == set()
     assert [made.first for made in database.read_now(partial(made_reports.latest, limit=5, kind="day"))] == [DAY]
     sent = database.read_now(partial(made_reports.sendings, subject=f"day {DAY}", channel_prefix="report-"))
     assert sent == [Sending("a_b", "pending", None)] * 2

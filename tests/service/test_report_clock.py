@@ -104,6 +104,19 @@ async def test_what_was_missed_is_made_up_and_a_week_is_told_to_whom_it_is_for(d
     assert "leaders:week:2026-11-16" in told
 
 
+async def test_what_was_made_by_hand_before_its_time_is_made_anew_and_told_all_the_same(database: Database, clock: Clock) -> None:
+    clock.pass_by(-12 * 3600)  # on the day itself
+    maker = FakeMaker()
+    striking = clock_over(maker, database, clock)
+    assert await striking.strike() == 0
+    by_hand = maker.make(Period(Kind.DAY, DAY))
+    database.write_now(lambda session: made_reports.record(session, "day", DAY, by_hand.files, clock()))
+    clock.pass_by(12 * 3600)
+    assert await striking.strike() == 1
+    assert [key for key, _, _ in rows(database)] == ["report.made:leaders:day:2026-11-18", "report.made:room:day:2026-11-18"]
+    assert await striking.strike() == 0
+
+
 async def test_a_new_hotline_without_calls_makes_nothing(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "new").mkdir()
     store = new_database(tmp_path / "new")

@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("period", sa.String(length=10), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "period", name=op.f("pk_made_reports")),
     )
