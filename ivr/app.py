@@ -85,7 +85,6 @@ class Daemon:
             on_gone=lambda contact_id: self._supervision.on_gone(contact_id),
             on_entry=lambda entry: self._books.agents.on_entry(entry),
         )
-        self._books = self._bookkeeping()
         self._intake = Intake(
             self._database,
             self._sealer,
@@ -98,6 +97,7 @@ class Daemon:
         self._furnishing = self._furnish()
         self._agi = AgiServer(self._agi_settings(), self._drive)
         self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
+        self._books = self._bookkeeping()
         self._calling_back = CallingBack(
             settings,
             self._database,
@@ -149,7 +149,7 @@ class Daemon:
 
     def _bookkeeping(self) -> Bookkeeping:
         try:
-            return Bookkeeping(self._settings, self._database, self._sealer, self._tracker, wake_outbox=self._outbox.wake)
+            return Bookkeeping(self._settings, self._database, self._sealer, self._tracker, self._link, wake_outbox=self._outbox.wake)
         except SettingsError as error:
             raise StartError(error.problems) from error
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 
 from ami_bridge.facts import AnyFact
+from ami_bridge.link import AmiLink
+from ami_bridge.who_waits import who_waits
 from ivr.agent_desk import AgentDesk
+from ivr.conservation_watch import ConservationWatch
 from ivr.ledger_pruning import LedgerPruning
 from ivr.log_following import LogFollowing
 from ivr.queue_log_source import source_of
@@ -27,12 +31,20 @@ class Bookkeeping:
     """``open`` it before the link comes up, hand it every fact, run its parts as tasks, and ``flush`` at the end."""
 
     def __init__(
-        self, settings: Settings, database: Database, sealer: Sealer, tracker: Tracker, *, wake_outbox: Callable[[], None]
+        self, settings: Settings, database: Database, sealer: Sealer, tracker: Tracker, link: AmiLink, *, wake_outbox: Callable[[], None]
     ) -> None:
         self.agents = AgentDesk.of(settings, database, sealer)
         self._log_following = LogFollowing(source_of(settings), tracker, database, pbx=settings.asterisk.name)
         self._pruning = LedgerPruning(database, settings.ledger.keep_days)
         self._rollup = RollUp(database)
+        self._conservation = ConservationWatch(
+            database,
+            settings.alerts,
+            settings.queues,
+            asterisk=partial(who_waits, link.request),
+            running=lambda: tracker.running,
+            after_commit=wake_outbox,
+        )
         self._reports = ReportClock(ReportMaker.of(settings, database), database, settings.reports, settings.zone, after_commit=wake_outbox)
 
     async def open(self) -> None:
@@ -50,14 +62,16 @@ class Bookkeeping:
             "ledger-pruning": self._pruning.run(),
             "roll-up": self._rollup.run(),
             "agents": self.agents.run(),
+            "conservation": self._conservation.run(),
             "reports": self._reports.run(),
         }
 
     @property
     def troubles(self) -> Sequence[str]:
         """What isn't as it should be, a sentence each."""
-        trouble = self._log_following.status.trouble
-        return [f"queue_log can't be read: {trouble}; what happens while the link to Asterisk is down stays uncertain"] if trouble else []
+        log_trouble = self._log_following.status.trouble
+        unread = f"queue_log can't be read: {log_trouble}; what happens while the link to Asterisk is down stays uncertain"
+        return [*([unread] if log_trouble else []), *self._conservation.troubles]
 
     async def flush(self) -> None:
         try:

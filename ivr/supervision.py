@@ -26,6 +26,7 @@ from ivr.follow_up import promise_follow_up
 from ivr.metrics import Metrics
 from ivr.outbox import Outbox
 from ivr.promises import Promises
+from ivr.reporting import limits_from
 from ivr.settings import Settings
 from ivr.store import contacts
 from ivr.store.database import Database
@@ -55,7 +56,7 @@ class Supervision:
         self._clock = clock
         thresholds = Thresholds(settings.targets.service_s, settings.targets.short_s)
         self._metrics = Metrics(settings.lines, settings.queues)
-        self._board = Board(list(settings.queues), thresholds, settings.zone, clock=clock)
+        self._board = Board(list(settings.queues), limits_from(settings), settings.zone, clock=clock)
         self._metrics.watch(self._board.snapshot)
         self._metrics.watch_promises(promises_kept)
         cases = Cases(database, sealer, on_informed=promise_follow_up(promises, clock=clock), after_commit=outbox.wake, clock=clock)
