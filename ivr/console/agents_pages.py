@@ -90,7 +90,7 @@ def _shown(request: web.Request) -> dict[str, Any]:
         "in_calls": sum(counts[state] for state in _IN_CALLS),
         "own": {agent.key for agent in now.agents if _may_see(request, agent)},
         "team": team,
-        "states": AgentState,
+        "planned": any(agent.today.has_plan for agent in now.agents),
         "occupancy_target": OCCUPANCY_TARGET,
         "per_hour_target": PER_HOUR_TARGET,
     }

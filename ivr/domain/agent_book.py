@@ -276,11 +276,13 @@ class AgentBook:
                 if ended_by is asterisk.EndedBy.TRANSFER and call:
                     _remember(self._handed_on, (pbx, call), agent)
                 names = (agent,)
-            case asterisk.CallTransferred(call=call, agent_call=leg, to=to):
+            case asterisk.CallTransferred(call=call, contact=contact, agent_call=leg, to=to):
                 names = self._whose(pbx, leg)
+                if leg and not names:
+                    names, leg = self._only_one_talking(pbx, contact)
                 for agent in names:
                     _remember(self._handed_on, (pbx, call), agent)
-                return self._taken_over(entry, to) | self._tell_each(pbx, names, _Told(fact.at, source, fact, leg))
+                return self._taken_over(entry, to, names) | self._tell_each(pbx, names, _Told(fact.at, source, fact, leg))
             case asterisk.CallHeld(call=leg) | asterisk.CallResumed(call=leg):
                 names = self._whose(pbx, leg)
             case asterisk.ChannelReplaced(call=call, by=by):
@@ -301,10 +303,16 @@ class AgentBook:
     def _tell_each(self, pbx: str, names: Iterable[str], told: _Told, *, again: bool = False) -> set[AgentKey]:
         return {key for name in names if self._tell(key := AgentKey(pbx, name), told, again=again)}
 
-    def _taken_over(self, entry: Entry, to: str) -> set[AgentKey]:
+    def _only_one_talking(self, pbx: str, contact: str) -> tuple[Sequence[str], str]:
+        """Whose telephone it must be that transferred, by its contact alone; and his leg."""
+        lives = [(key.agent, life.record.talks) for key, life in self._lives.items() if key.pbx == pbx]
+        found = [(agent, leg) for agent, talks in lives for leg, talk in talks.items() if talk.contact == contact]
+        return ((found[0][0],), found[0][1]) if len(found) == 1 else ((), "")
+
+    def _taken_over(self, entry: Entry, to: str, by: Sequence[str]) -> set[AgentKey]:
         """An attended transfer to whom the transferer already talked to through a queue: ``to`` is one end of that talk."""
         changed: set[AgentKey] = set()
-        for key in [each for each in self._lives if each.pbx == entry.pbx and to]:
+        for key in [each for each in self._lives if to and each.pbx == entry.pbx and each.agent not in by]:
             for leg, talk in self._lives[key].record.talks.items():
                 if to in (leg, talk.call) and self._tell(key, _Told(entry.fact.at, entry.source, entry.fact, leg, handed_on=True)):
                     changed.add(key)

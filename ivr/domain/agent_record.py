@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ami_bridge import facts as asterisk
-from ami_bridge.facts import EndedBy
+from ami_bridge.facts import EndedBy, TransferKind
 from ivr.domain.agent_states import AgentEvent, What
 from ivr.domain.agent_tiling import OnCall, Phone, Situation
 
@@ -63,6 +63,7 @@ class Talk:
     contact: str
     call: str
     held_since: datetime | None = None
+    taken_over: bool = False  # in place of whoever asked him: the queue's call is over, his talk goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,8 @@ class AgentRecord:
                 self._answered(at, fact, leg, handed_on=handed_on, alone=coarse)
             case asterisk.TalkEnded():
                 self._talk_ended(at, fact, leg)
-            case asterisk.CallTransferred(contact=contact):
-                if talk := self.talks.get(leg):
-                    self._count(at, What.TRANSFERRED_IN if handed_on else What.TRANSFERRED_OUT, leg, talk.queue, contact)
+            case asterisk.CallTransferred():
+                self._transferred(at, fact, leg, to_him=handed_on)
             case asterisk.ChannelReplaced(call=call, by=by):
                 if call in self.talks:  # his leg was half of a Local channel: the telephone behind it goes on
                     self.talks[by] = self.talks.pop(call)
@@ -214,9 +214,21 @@ class AgentRecord:
             if not fits:
                 return
             leg = fits[-1]
+        if leg in self.talks and self.talks[leg].taken_over and fact.call != self.talks[leg].call:
+            return
         if fact.ended_by is EndedBy.TRANSFER:
             self._count(at, What.TRANSFERRED_OUT, leg, fact.queue, fact.contact)
         self._end_talk(at, leg)
+
+    def _transferred(self, at: datetime, fact: asterisk.CallTransferred, leg: str, *, to_him: bool) -> None:
+        talk = self.talks.get(leg)
+        if talk is None:
+            return
+        self._count(at, What.TRANSFERRED_IN if to_him else What.TRANSFERRED_OUT, leg, talk.queue, fact.contact)
+        if to_him:
+            self.talks[leg] = replace(talk, contact=fact.contact, call=fact.call or talk.call, taken_over=True)
+        elif fact.kind is TransferKind.BLIND and fact.agent_call != leg:  # the telephone beyond his Local leg, which stays
+            self._end_talk(at, leg)
 
     def _end_talk(self, at: datetime, leg: str) -> None:
         self._resume(at, leg)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, What
@@ -53,15 +53,6 @@ def save(session: Session, changes: Mapping[AgentKey, AgentChange]) -> None:
         session.flush()
 
 
-def replace_between(session: Session, key: AgentKey, kept: Kept, start: datetime, end: datetime) -> None:
-    """All of the agent's that begins in [start, end), by what is given."""
-    intervals = and_(AgentIntervalRow.pbx == key.pbx[:32], AgentIntervalRow.agent == key.agent[:80])
-    session.execute(delete(AgentIntervalRow).where(intervals, AgentIntervalRow.began_at >= start, AgentIntervalRow.began_at < end))
-    events = and_(AgentEventRow.pbx == key.pbx[:32], AgentEventRow.agent == key.agent[:80])
-    session.execute(delete(AgentEventRow).where(events, AgentEventRow.at >= start, AgentEventRow.at < end))
-    save(session, {key: AgentChange(put=kept.intervals, events=kept.events)})
-
-
 def between(session: Session, start: datetime, end: datetime, agent: str = "", pbx: str = "") -> dict[AgentKey, Kept]:
     """Of everybody, or of the agent of this name: intervals that touch [start − 12 h, end), events in [start, end); by name."""
     found: dict[AgentKey, Kept] = {}
@@ -83,14 +74,6 @@ def last(session: Session) -> dict[AgentKey, Interval]:
     """Everybody's interval without an end: as he was when the daemon stopped."""
     rows = session.scalars(select(AgentIntervalRow).where(AgentIntervalRow.ended_at.is_(None)).order_by(AgentIntervalRow.began_at))
     return {AgentKey(row.pbx, row.agent): _interval(row) for row in rows}
-
-
-def forget(session: Session, before: datetime) -> int:
-    """Remove what ended before this; tells how many rows."""
-    ended: ColumnElement[bool] = AgentIntervalRow.ended_at < before
-    gone = session.execute(delete(AgentIntervalRow).where(ended)).rowcount  # type: ignore[attr-defined]
-    gone += session.execute(delete(AgentEventRow).where(AgentEventRow.at < before)).rowcount  # type: ignore[attr-defined]
-    return int(gone)
 
 
 def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:

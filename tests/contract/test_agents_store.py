@@ -62,8 +62,6 @@ def test_a_period_has_what_touches_it_and_the_break_before_it_whole(database: Da
     assert [each.began_at for each in of(database, after(30), after(61))[LI].intervals] == [BREAK.began_at, TALK.began_at]
     assert of(database, after(30), after(60))[LI].events == []
     assert of(database, after(30), after(61), agent="Wu") == {}
-    assert database.write_now(partial(agents.forget, before=after(70))) == 3
-    assert of(database, after(-200_000), after(100))[LI].intervals == [TALK]
 
 
 def test_a_thousand_changes_at_once_and_hostile_words(database: Database) -> None:

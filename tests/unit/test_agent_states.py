@@ -208,6 +208,52 @@ def test_whom_a_colleague_gave_away_is_transferred_in() -> None:
     assert counted(book, 60) == {"answered": 1, "transferred_out": 1}
 
 
+WU_TALKS = [
+    asterisk.AgentRang(at(20), "c2", "consult", "course", "Wu", "l9"),
+    asterisk.AgentAnswered(at(22), "c2", "consult", "course", "Wu", "l9"),
+]
+
+
+def test_whom_a_colleague_asked_first_talks_on_with_the_caller() -> None:
+    """An attended transfer ends the queue's call to him, not his talk (asterisk's AgentComplete of the second call)."""
+    wu = AgentKey("main", "Wu")
+    transferred = [
+        asterisk.CallTransferred(at(30), "c1", "c1", TransferKind.ATTENDED, "l1", "l9"),
+        asterisk.TalkEnded(at(30), "c2", "consult", "course", "Wu", EndedBy.CALLER, "l9"),
+        talk_ended(30, by=EndedBy.TRANSFER),
+        hung_up(30, "l1"),
+        hung_up(30, "consult"),
+    ]
+    over = [hung_up(50, "c1"), hung_up(50, "l9")]
+    book = told([state(0), *call(10, 15, 45)[:5], *WU_TALKS, *transferred, *over])
+    assert spans(book, 60, wu) == [("ringing", 2), ("talking", 8), ("talking", 20), ("available", 10)]
+    assert [interval.call for interval in all_of(book, 60, wu)][1:3] == ["consult", "c1"]
+    assert counted(book, 60, wu) == {"answered": 1, "transferred_in": 1}
+    assert counted(book, 60) == {"answered": 1, "transferred_out": 1}
+
+
+def test_whose_caller_is_exchanged_while_his_phone_rings_answers_all_the_same() -> None:
+    exchanged = [rang(10), hung_up(11, "c1"), asterisk.AgentAnswered(at(15), "c9", "c9", "hr", LI.agent, "l1"), hung_up(30, "l1", "c9")]
+    book = told([state(0), *exchanged])
+    assert spans(book, 40) == [("available", 10), ("ringing", 5), ("talking", 15), ("available", 10)]
+    assert counted(book, 40) == {"answered": 1}
+
+
+def test_a_blind_transfer_by_the_telephone_behind_a_local_channel_ends_his_talk() -> None:
+    """Its leg stays until the caller hangs up, and AgentComplete blames the caller."""
+    transferred = asterisk.CallTransferred(at(30), "c1", "half", TransferKind.BLIND, "phone", "1375")
+    book = told([state(0), *call(10, 15, 45)[:5], transferred, state(30.1), *call(10, 15, 60)[5:]])
+    assert spans(book, 90) == [("available", 10), ("ringing", 5), ("talking", 15), ("available", 60)]
+    assert counted(book, 90) == {"answered": 1, "transferred_out": 1}
+
+
+def test_half_of_a_local_channel_that_goes_takes_no_talk_with_it() -> None:
+    replaced = [asterisk.ChannelReplaced(at(15.1), "c1", "l1", "phone"), hung_up(15.1, "l1")]
+    by_phone = told([state(0), *call(10, 15, 45)[:5], *replaced, hung_up(45, "phone"), state(45)])
+    by_word = told([state(0), *call(10, 15, 45)[:5], *replaced, talk_ended(45), state(45)])
+    assert spans(by_phone, 60) == spans(by_word, 60) == [("available", 10), ("ringing", 5), ("talking", 30), ("available", 15)]
+
+
 def test_agents_of_one_name_on_two_exchanges_are_two() -> None:
     book = told([state(0)])
     book.apply(Entry("west", Source.AMI, state(0, GONE)))
