@@ -13,29 +13,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from operator import attrgetter
-from typing import TypeVar
 
 from ami_bridge import facts as asterisk
 from ivr.domain.agent_link import BEGINNING, Gap, Link, qualified
 from ivr.domain.agent_record import AgentRecord, Member, Offer, Seen, Talk, restored
+from ivr.domain.agent_routing import Routing
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Rules
 from ivr.domain.agent_tiling import Moment, tiled
 from ivr.domain.ledger import Entry, Source
 
-T = TypeVar("T")
-_MOST_REMEMBERED, _MOST_OF_ALL = 10_000, 50
+_MOST_OF_ALL = 50
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
 KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
 # What a killed daemon may not have written of intervals, the ledger has.
 REPLAYED = timedelta(seconds=10)
 _LASTING = frozenset({AgentState.OFFLINE, AgentState.ON_BREAK, AgentState.AVAILABLE, AgentState.TALKING, AgentState.GOING_OFFLINE})
-_TOLD_OF_AGENTS = (
-    asterisk.AgentStateReported,
-    asterisk.AgentAdded,
-    asterisk.AgentRemoved,
-    asterisk.AgentPaused,
-    asterisk.AgentUnpaused,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +78,8 @@ class AgentBook:
         self._rules = rules or Rules()
         self._lives: dict[AgentKey, _Life] = {}
         self._links: dict[str, Link] = {}
-        self._legs: dict[tuple[str, str], str] = {}  # the leg of an offer or a talk → agent
-        self._rang: dict[tuple[str, str], tuple[str, str]] = {}  # queue_log: the call offered last → agent, and what stands for the leg
+        self._routing = Routing()
         self._of_all: dict[str, deque[_Told]] = {}  # what AMI said of everybody, of late
-        self._handed_on: dict[tuple[str, str], str] = {}  # a call that was transferred → by whom
         self.late = 0  # entries older than what is settled, left out
 
     @property
@@ -251,84 +241,13 @@ class AgentBook:
         return self._reread(pbx)
 
     def _route(self, entry: Entry, *, again: bool = False) -> set[AgentKey]:
-        """To whom it is a concern, by name or by the legs we know."""
-        pbx, fact, source = entry.pbx, entry.fact, entry.source
-        leg, handed_on = "", False
-        names: Iterable[str] = ()
-        match fact:
-            case asterisk.AgentRang(call=call, agent=agent, agent_call=leg):
-                leg = leg or f"{call}@{fact.at.timestamp():.3f}"
-                if source is Source.QUEUE_LOG:
-                    _remember(self._rang, (pbx, call), (agent, leg))
-                _remember(self._legs, (pbx, leg), agent)
-                names = (agent,)
-            case asterisk.AgentPickedUp(call=call, agent_call="") | asterisk.AgentRingEnded(call=call, agent_call=""):
-                if found := self._rang.get((pbx, call)):
-                    names, leg = (found[0],), found[1]
-            case asterisk.AgentPickedUp(agent_call=leg) | asterisk.AgentRingEnded(agent_call=leg):
-                names = self._whose(pbx, leg)
-            case asterisk.AgentAnswered(call=call, agent=agent, agent_call=leg):
-                leg = leg or f"{call}@{fact.at.timestamp():.3f}"
-                _remember(self._legs, (pbx, leg), agent)
-                handed_on = self._handed_on.pop((pbx, call), agent) != agent
-                names = (agent,)
-            case asterisk.TalkEnded(call=call, agent=agent, agent_call=leg, ended_by=ended_by):
-                if ended_by is asterisk.EndedBy.TRANSFER and call:
-                    _remember(self._handed_on, (pbx, call), agent)
-                names = (agent,)
-            case asterisk.CallTransferred(call=call, contact=contact, agent_call=leg, to=to):
-                names = self._whose(pbx, leg)
-                if leg and not names:
-                    names, leg = self._only_one_talking(pbx, contact)
-                for agent in names:
-                    _remember(self._handed_on, (pbx, call), agent)
-                return self._taken_over(entry, to, names) | self._tell_each(pbx, names, _Told(fact.at, source, fact, leg))
-            case asterisk.CallHeld(call=leg) | asterisk.CallResumed(call=leg):
-                names = self._whose(pbx, leg)
-            case asterisk.ChannelReplaced(call=call, by=by):
-                names = self._whose(pbx, call)
-                for agent in names:
-                    _remember(self._legs, (pbx, by), agent)
-            case asterisk.CallEnded(call=call):
-                names = self._in_call(pbx, call)
-                self._legs.pop((pbx, call), None)
-                self._rang.pop((pbx, call), None)
-                self._handed_on.pop((pbx, call), None)
-            case asterisk.AsteriskStopped() | asterisk.AsteriskStarted():
-                names = [key.agent for key in self._of(pbx)]
-            case _ if isinstance(fact, _TOLD_OF_AGENTS):
-                names = (fact.agent,)
-        return self._tell_each(pbx, names, _Told(fact.at, source, fact, leg, handed_on), again=again)
-
-    def _tell_each(self, pbx: str, names: Iterable[str], told: _Told, *, again: bool = False) -> set[AgentKey]:
-        return {key for name in names if self._tell(key := AgentKey(pbx, name), told, again=again)}
-
-    def _only_one_talking(self, pbx: str, contact: str) -> tuple[Sequence[str], str]:
-        """Whose telephone it must be that transferred, by its contact alone; and his leg."""
-        lives = [(key.agent, life.record.talks) for key, life in self._lives.items() if key.pbx == pbx]
-        found = [(agent, leg) for agent, talks in lives for leg, talk in talks.items() if talk.contact == contact]
-        return ((found[0][0],), found[0][1]) if len(found) == 1 else ((), "")
-
-    def _taken_over(self, entry: Entry, to: str, by: Sequence[str]) -> set[AgentKey]:
-        """An attended transfer to whom the transferer already talked to through a queue: ``to`` is one end of that talk."""
+        pbx = entry.pbx
         changed: set[AgentKey] = set()
-        for key in [each for each in self._lives if to and each.pbx == entry.pbx and each.agent not in by]:
-            for leg, talk in self._lives[key].record.talks.items():
-                if to in (leg, talk.call) and self._tell(key, _Told(entry.fact.at, entry.source, entry.fact, leg, handed_on=True)):
-                    changed.add(key)
+        for concern in self._routing.concerns(entry, [(key.agent, life.record) for key, life in self._lives.items() if key.pbx == pbx]):
+            told = _Told(entry.fact.at, entry.source, entry.fact, concern.leg, concern.handed_on)
+            if self._tell(key := AgentKey(pbx, concern.agent), told, again=again):
+                changed.add(key)
         return changed
-
-    def _whose(self, pbx: str, leg: str) -> Sequence[str]:
-        agent = self._legs.get((pbx, leg))
-        return (agent,) if agent is not None and leg else ()
-
-    def _in_call(self, pbx: str, call: str) -> set[str]:
-        """Whose leg it is, and who rings or talks with it."""
-        found = set(self._whose(pbx, call))
-        for key, life in self._lives.items():
-            if key.pbx == pbx and any(each.call == call for calls in (life.record.offers, life.record.talks) for each in calls.values()):
-                found.add(key.agent)
-        return found
 
     def _tell(self, key: AgentKey, told: _Told, *, again: bool = False, of_all: bool = False) -> bool:
         """Put it in its place; was it new?"""
@@ -389,13 +308,6 @@ def _lasting(intervals: Sequence[Interval], begins_within: timedelta) -> Iterabl
     for before, after in pairwise(intervals):
         if before.same_as(after) and before.state in _LASTING and after.began_at - before.began_at > begins_within:
             yield after.began_at
-
-
-def _remember(known: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
-    """queue_log never says that a call is over for good: the oldest give way."""
-    known[key] = value
-    if len(known) > _MOST_REMEMBERED:
-        del known[next(iter(known))]
 
 
 def _counts(link: Link, told: _Told) -> bool:
