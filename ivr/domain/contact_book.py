@@ -71,6 +71,7 @@ class _Held:
     reading: Reading
     told: Journal = field(default_factory=Journal)
     logged: Journal = field(default_factory=Journal)
+    names: set[str] = field(default_factory=set)  # of channels, under which it is indexed
 
     def ended_without_cause(self) -> bool:
         ends = (entry.fact for entry in self.told if isinstance(entry.fact, asterisk.CallEnded))
@@ -136,28 +137,30 @@ class ContactBook:
         for entry in entries:
             if held is None:
                 held = self._open(contact_id, entry)
-            self._note(held, contact_id, entry)
+            self._note(held, entry)
         return self._read(contact_id, held) if held else None
 
     def take_up_contact(self, contact: Contact) -> None:
         """A contact of which there is a record and no ledger: what comes is folded onto it."""
         self._held[contact.id] = _Held(contact.pbx, contact, Reading(contact))
         self._contacts[contact.id] = contact
+        held = self._held[contact.id]
         for call in filter(None, (contact.call, contact.id)):
-            self._by_call[contact.pbx, call] = contact.id
+            self._index(self._by_call, held, call)
         for visit in contact.visits:
-            for leg in (visit.agent_call, *(ring.agent_call for ring in visit.rings)):
-                if leg:
-                    self._by_leg[contact.pbx, leg] = contact.id
+            for leg in filter(None, (visit.agent_call, *(ring.agent_call for ring in visit.rings))):
+                self._index(self._by_leg, held, leg)
 
     def forget(self, contact_id: str) -> None:
         """Let go of a contact; facts that come later open none."""
-        if self._held.pop(contact_id, None) is None:
+        held = self._held.pop(contact_id, None)
+        if held is None:
             return
         del self._contacts[contact_id]
         for index in (self._by_call, self._by_leg):
-            for key in [key for key, found in index.items() if found == contact_id]:
-                del index[key]
+            for name in held.names:
+                if index.get((held.pbx, name)) == contact_id:
+                    del index[held.pbx, name]
 
     def contact_of(self, fact: asterisk.Fact, pbx: str | None = None) -> str | None:
         """The contact a fact is about, if it is held: by caller's channel, by agent's leg, by contact; bare ends of talks by the agent."""
@@ -190,7 +193,7 @@ class ContactBook:
         contact_id = self._contact_of(entry.pbx, entry.fact)
         if contact_id is not None:
             held = self._held[contact_id]
-            if not self._note(held, contact_id, entry):
+            if not self._note(held, entry):
                 return Applied()
             return Applied((self._read(contact_id, held),), (entry,))
         contact_id = self._opened_by(entry)
@@ -198,7 +201,7 @@ class ContactBook:
             self._strays.keep(entry)
             return Applied()
         held = self._held[contact_id]
-        kept = [told for told in (*self._strays.of(entry), entry) if self._note(held, contact_id, told)]
+        kept = [told for told in (*self._strays.of(entry), entry) if self._note(held, told)]
         return Applied((self._read(contact_id, held),), tuple(kept))
 
     def _place_taken(self, entry: Entry) -> tuple[str, str, str] | None:
@@ -261,7 +264,7 @@ class ContactBook:
         self._contacts[contact_id] = contact
         return held
 
-    def _note(self, held: _Held, contact_id: str, entry: Entry) -> bool:
+    def _note(self, held: _Held, entry: Entry) -> bool:
         """Write it into the contact's journal; False if it stands there already."""
         fact = entry.fact
         logged = entry.source is Source.QUEUE_LOG
@@ -272,18 +275,21 @@ class ContactBook:
         held.reading.add(fact, logged=logged, at_end=at_end)
         call, leg = getattr(fact, "call", ""), getattr(fact, "agent_call", "")
         if call and (logged or isinstance(fact, _NAMES_THE_CALLER)):
-            self._by_call[held.pbx, call] = contact_id
+            self._index(self._by_call, held, call)
         if leg and isinstance(fact, _NAMES_A_LEG):
-            self._by_leg[held.pbx, leg] = contact_id
+            self._index(self._by_leg, held, leg)
         if isinstance(fact, asterisk.ChannelReplaced):
             for index in (self._by_call, self._by_leg):
                 if (held.pbx, call) in index:
-                    index[held.pbx, fact.by] = contact_id
+                    self._index(index, held, fact.by)
         return True
 
+    def _index(self, index: dict[tuple[str, str], str], held: _Held, name: str) -> None:
+        index[held.pbx, name] = held.contact.id
+        held.names.add(name)
+
     def _read(self, contact_id: str, held: _Held) -> Contact:
-        told, logged = ([entry.fact for entry in journal] for journal in (held.told, held.logged))
-        held.contact = self._contacts[contact_id] = held.reading.read(told, logged)
+        held.contact = self._contacts[contact_id] = held.reading.read(held.told, held.logged)
         return held.contact
 
     def _derived(self, entry: Entry, facts: Iterable[session.SessionFact]) -> Applied:

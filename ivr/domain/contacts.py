@@ -6,9 +6,10 @@ time-outs and empty queues too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 
@@ -190,12 +191,15 @@ class Contact:
 
 
 def copied(contact: Contact) -> Contact:
-    """Another object, equal, that shares nothing changeable with it."""
-    return replace(
-        contact,
-        path=[replace(step) for step in contact.path],
-        visits=[replace(visit, rings=[replace(ring) for ring in visit.rings]) for visit in contact.visits],
-    )
+    """Another object, equal, that shares nothing changeable with it. Made for every fact of every call: ``replace`` takes thrice the time."""
+    twin = Contact(*_CONTACT(contact))
+    twin.path = [PathStep(step.node, step.at, step.keys) for step in contact.path]
+    twin.visits = []
+    for visit in contact.visits:
+        twin_visit = Visit(*_VISIT(visit))
+        twin_visit.rings = [Ring(*_RING(ring)) for ring in visit.rings]
+        twin.visits.append(twin_visit)
+    return twin
 
 
 def outcome_of(contact: Contact) -> ContactOutcome:
@@ -217,3 +221,6 @@ def outcome_of(contact: Contact) -> ContactOutcome:
         (contact.finished, ContactOutcome.SELF_SERVED),
     )
     return next((outcome for holds, outcome in answers if holds), ContactOutcome.ABANDONED_IVR)
+
+
+_CONTACT, _VISIT, _RING = (attrgetter(*(each.name for each in fields(kind))) for kind in (Contact, Visit, Ring))

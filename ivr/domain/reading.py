@@ -5,12 +5,13 @@ Pure; ``contact_book`` keeps one for each contact. A fact that comes last is fol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from ami_bridge.facts import CallerQueued, Fact
 from ivr.domain.call_facts import DERIVED, CallCutOff, PlaceTaken
 from ivr.domain.contacts import Contact, copied
 from ivr.domain.folding import fold
+from ivr.domain.ledger import Entry
 from ivr.domain.log_reading import visits_of
 from ivr.domain.reconciling import end_by_log, reconcile
 
@@ -21,31 +22,38 @@ class Reading:
     def __init__(self, first: Contact) -> None:
         self._first = copied(first)
         self._told: Contact | None = copied(first)  # None: to be read anew
+        self._cuts: list[CallCutOff] = []
+        self._places: list[PlaceTaken] = []
+        self._unseen = True  # neither Asterisk's events nor a session told anything
 
     def add(self, fact: Fact, *, logged: bool, at_end: bool) -> None:
-        if logged or isinstance(fact, CallCutOff):
+        """A fact was put into its journal; ``at_end``: behind all that stood there."""
+        if logged:
             return
+        if isinstance(fact, CallCutOff):
+            self._cuts.append(fact)
+            return
+        if isinstance(fact, PlaceTaken):
+            self._places.append(fact)
+        self._unseen = self._unseen and isinstance(fact, DERIVED)
         if not at_end:
             self._told = None
         elif self._told is not None:
             fold(self._told, fact)
 
-    def read(self, told: Sequence[Fact], logged: Sequence[Fact]) -> Contact:
+    def read(self, told: Iterable[Entry], logged: Iterable[Entry]) -> Contact:
         """``told`` and ``logged`` are all that was told, in order."""
-        cuts = [fact for fact in told if isinstance(fact, CallCutOff)]
         if self._told is None:
             self._told = copied(self._first)
-            for fact in told:
-                if not isinstance(fact, CallCutOff):
-                    fold(self._told, fact)
+            for entry in told:
+                if not isinstance(entry.fact, CallCutOff):
+                    fold(self._told, entry.fact)
         contact = copied(self._told)
-        if logged:
-            derived = [fact for fact in told if isinstance(fact, DERIVED)]
-            reconcile(contact, visits_of((*logged, *(fact for fact in derived if isinstance(fact, PlaceTaken)))))
-            unseen = len(derived) == len(told)
-            if unseen or contact.end_uncertain:
-                end_by_log(contact, opened_by_log=unseen)
-            contact.caller = contact.caller or next((fact.caller for fact in logged if isinstance(fact, CallerQueued) and fact.caller), "")
-        for cut in cuts:  # nothing comes after it, whichever source told of it first
+        if rows := [entry.fact for entry in logged]:
+            reconcile(contact, visits_of((*rows, *self._places)))
+            if self._unseen or contact.end_uncertain:
+                end_by_log(contact, opened_by_log=self._unseen)
+            contact.caller = contact.caller or next((row.caller for row in rows if isinstance(row, CallerQueued) and row.caller), "")
+        for cut in self._cuts:  # nothing comes after it, whichever source told of it first
             fold(contact, cut)
         return contact
