@@ -85,6 +85,7 @@ class Daemon:
             on_gone=lambda contact_id: self._supervision.on_gone(contact_id),
             on_entry=lambda entry: self._books.agents.on_entry(entry),
         )
+        self._intake = Intake(
             self._database,
             self._sealer,
             self._outbox,
