@@ -174,7 +174,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Within three days: of those due in this period, those answered in time. Overdue and open: at its end. "
         "Findings as they stood when the report was made.",
     ),
-    "more": ("另有 {count} 行未列出，见 xlsx。", "{count} more rows are not listed here: see the xlsx."),
+    "more": ("另有 {count} 行未列出，见 xlsx。", "Not listed here, see the xlsx: {count} more."),
     "complaint.number": ("编号", "Number"),
     "complaint.filed": ("登记", "Filed"),
     "complaint.filed_at": ("登记时间", "Filed at"),
@@ -232,9 +232,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "quality.gap.open": ("与电话系统 {pbx} 的连接自 {began} 起中断。", "The link to telephone system {pbx} is down since {began}."),
     "quality.filled": ("已由 queue_log 补全。", "queue_log has told what happened then."),
     "quality.unfilled": ("未能补全。", "What happened then is not known whole."),
-    "quality.reconstructed": ("{count} 次排队由 queue_log 补记。", "{count} visits of queues were reconstructed from queue_log."),
-    "quality.uncertain": ("{count} 次排队的部分时间不确定。", "{count} visits of queues are uncertain in part."),
-    "quality.running": ("{count} 通来电在生成报告时尚未结束。", "{count} calls were not over when the report was made."),
+    "quality.reconstructed": ("{count} 次排队由 queue_log 补记。", "Visits of queues reconstructed from queue_log: {count}."),
+    "quality.uncertain": ("{count} 次排队的部分时间不确定。", "Visits of queues that are uncertain in part: {count}."),
+    "quality.running": ("{count} 通来电在生成报告时尚未结束。", "Calls not over when the report was made: {count}."),
     "quality.no_numbers": ("本报告不含来电号码。", "This report names no caller."),
     "data": ("图表数据", "chart data"),
     # the short message

@@ -200,7 +200,7 @@ def test_what_was_not_seen_as_it_happened_is_said(database: Database, tmp_path: 
     sentences = section(told(made.contents(WEDNESDAY), made), "quality").sentences
     assert sentences[0].startswith("The link to telephone system main was down from 11-18 10:00:00 to 11-18 10:03:00. queue_log has told")
     assert "is down since 11-18 11:00:00" in sentences[1]
-    assert sentences[2:4] == ("1 visits of queues are uncertain in part.", "1 calls were not over when the report was made.")
+    assert sentences[2:4] == ("Visits of queues that are uncertain in part: 1.", "Calls not over when the report was made: 1.")
     quiet = section(told(made.contents(Period(Kind.DAY, date(2026, 1, 1))), made), "quality").sentences
     assert quiet[0] == "Every call was followed as it happened."
 
