@@ -6,6 +6,7 @@ A task of the daemon; ``catch_up`` is for whoever fills a database otherwise. Re
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from ivr.domain.tally import Tally
 from ivr.store import visit_rows, visits
 from ivr.store.contacts import visits_of_row
 from ivr.store.database import Database, StoreError
-from ivr.store.figure_cells import BEGINNING, CELLS, MINUTE, QUARTER, SINCE, CellGrain, filled_since, floor
+from ivr.store.figure_cells import BEGINNING, CELLS, QUARTER, SINCE, CellGrain, filled_since, floor
 from ivr.store.schema import ContactRow, StaleMinuteRow
 from ivr.store.visit_rows import Key, View
 
@@ -77,28 +78,33 @@ def roll_up(session: Session, quarter: datetime) -> None:
     # Deleted before anything is read: a visit that comes meanwhile marks its minute again.
     stale = StaleMinuteRow.minute
     minutes = set(session.scalars(delete(StaleMinuteRow).where(stale >= quarter, stale < end).returning(stale)))
-    cells: _Cells = {}
-    for view in View:
-        for agents in (False, True):
-            _count(session, quarter, end, view, agents, minutes, cells)
+    cells = _count(session, quarter, end, minutes)
     _delete(session, CellGrain.QUARTER, [quarter])
     _delete(session, CellGrain.MINUTE, sorted(minutes))
     _insert(session, cells)
 
 
-def _count(session: Session, start: datetime, end: datetime, view: View, agents: bool, minutes: set[datetime], cells: _Cells) -> None:
-    """Both grains at once: each thing is added to the tally of its minute; the quarter is what its minutes add up to."""
-    by_minute: dict[tuple[Key, datetime], Tally] = {}
+def _count(session: Session, start: datetime, end: datetime, minutes: set[datetime]) -> _Cells:
+    """Every visit is read once and added to its minutes, and to its agent's quarter; a quarter is what its minutes add up to."""
+    by_minute: dict[tuple[View, Key, datetime], Tally] = defaultdict(Tally)
+    by_agent: dict[tuple[View, Key], Tally] = defaultdict(Tally)
 
-    def tally(key: Key, moment: datetime) -> Tally:
-        return by_minute.setdefault((key, floor(moment, MINUTE)), Tally())
+    def tallies(view: View) -> visit_rows.Tallies:
+        def tally(key: Key, moment: datetime) -> Tally:
+            if key.agent:
+                return by_agent[view, key]
+            return by_minute[view, key, moment.replace(second=0, microsecond=0)]
 
-    visit_rows.count(session, start, end, view, agents, tally)
-    for (key, minute), counted in by_minute.items():
-        if minute in minutes and not agents:
+        return tally
+
+    visit_rows.count_both(session, start, end, tallies(View.COHORT), tallies(View.ACTIVITY))
+    cells: _Cells = {(CellGrain.QUARTER, view, start, key): tally for (view, key), tally in by_agent.items()}
+    for (view, key, minute), counted in by_minute.items():
+        if minute in minutes:
             cells[CellGrain.MINUTE, view, minute, key] = counted
         quarter = cells.setdefault((CellGrain.QUARTER, view, start, key), Tally())
         quarter += counted
+    return cells
 
 
 def _delete(session: Session, grain: CellGrain, starts: Sequence[datetime]) -> None:

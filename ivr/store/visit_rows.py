@@ -61,6 +61,16 @@ def count(session: Session, start: datetime, end: datetime, view: View, agents: 
             _add_events(record, key, start, end, tally)
 
 
+def count_both(session: Session, start: datetime, end: datetime, cohort: Tallies, activity: Tallies) -> None:
+    """Everything in [start, end) by both views, in all and by agent, each visit read once: what cells are made of."""
+    for record in touching(session, start, end):
+        for key in _keys(record):
+            if start <= record.joined_at < end:
+                cohort(key, record.joined_at).add(record)
+            _add_events(record, key, start, end, activity)
+    _count_calls(session, start, end, cohort)
+
+
 def count_from_contacts(session: Session, start: datetime, end: datetime, view: View, agents: bool, tally: Tallies) -> None:
     """The same from contacts that have no rows of visits yet: of a database from before there were any."""
     if start >= end:
@@ -121,6 +131,11 @@ def _key(record: VisitRecord, agents: bool) -> Key | None:
     if not agents:
         return Key(record.queue, record.line)
     return Key(record.queue, record.line, record.agent) if record.agent else None
+
+
+def _keys(record: VisitRecord) -> tuple[Key, ...]:
+    all_of_them = Key(record.queue, record.line)
+    return (all_of_them, Key(record.queue, record.line, record.agent)) if record.agent else (all_of_them,)
 
 
 def _add_events(record: VisitRecord, key: Key, start: datetime, end: datetime, tally: Tallies) -> None:
