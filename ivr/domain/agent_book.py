@@ -24,7 +24,7 @@ from ivr.domain.ledger import Entry, Source
 
 _MOST_OF_ALL = 50
 # How long entries are kept that may have to be read anew; and after a gap, how long queue_log has to tell of it.
-KEEP, CATCH_UP = timedelta(minutes=15), timedelta(minutes=10)
+KEEP, CATCH_UP = timedelta(minutes=5), timedelta(minutes=10)
 # What a killed daemon may not have written of intervals, the ledger has.
 REPLAYED = timedelta(seconds=10)
 _LASTING = frozenset({AgentState.OFFLINE, AgentState.ON_BREAK, AgentState.AVAILABLE, AgentState.TALKING, AgentState.GOING_OFFLINE})
