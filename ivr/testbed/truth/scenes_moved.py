@@ -12,7 +12,7 @@ from ivr.testbed.truth.world import Caller, On
 ANYBODY = "?"  # as expected.json has it: what the source says is chance
 REDIRECT_ROW = "the row COMPLETECALLER comes when the redirected caller hangs up at last, and counts the talk until then"
 BEHIND_LOCAL = "behind Local/…/n the queue sees no transfer: its own end of the Local channel stays until the caller hangs up"
-HER_CALL = "the second visit is that of her own call, which ends with the transfer: COMPLETECALLER, though her colleague talks on"
+HER_CALL = "the second visit is that of her own call, and ends with it in either source, though her colleague talks on with the caller"
 STOP_ROWS = "the rows are those of people who hang up, and the log ends there: QUEUESTART comes with the next start"
 LAST_WORD = "neither source has a word of the end itself: it was between the last they tell and the next start"
 
@@ -140,8 +140,8 @@ async def attended_transfer_queue(on: On) -> Told:
     await on.rest(1.0)
     last = await talk.caller.hang_up()
     first, her_own = answered(talk.visit(on.queue(), at, "transfer")), second.visit(on.queue("_b"), last, "caller", entered_at=again)
-    logged = replace(her_own, talk=at - second.joined_at)
-    return Told((first, answered(her_own)), log=(first, answered(logged)), because=HER_CALL)
+    told = (first, answered(replace(her_own, talk=at - second.joined_at)))
+    return Told((first, answered(her_own)), ami=told, log=told, both=told, because=HER_CALL)
 
 
 async def attended_transfer_waiting(on: On) -> Told:
