@@ -245,3 +245,41 @@ def refuse(database: Database, refusing: list[bool]) -> None:
             raise OperationalError("COMMIT", {}, Exception("disk full"))
 
     event.listen(database.engine, "commit", commit)
+
+
+async def test_a_kill_while_an_end_waits_for_the_log_loses_no_consequence(database: Database, tmp_path: Path) -> None:
+    house = await books(database, tmp_path)
+    for step in ABANDONED[:6]:
+        house.tell(step)
+    await house.tracker.flush()
+    lost_at = house.now
+    for step in ABANDONED[6:]:
+        house.log_only(step)
+    house.link_up(gap_from=lost_at)
+    await house.tracker.flush()
+    assert (await house.record()).ended_at is None, "it waits"
+    await house.kill()
+    house.link_up()
+    await house.settle()
+    right(await house.record(), "abandoned")
+    assert house.consequences == [f"{CALL} abandoned_queue"]
+
+
+async def test_a_call_that_ran_while_the_house_was_given_its_ledger_goes_on(database: Database, tmp_path: Path) -> None:
+    """The version before stored records alone: what comes now is folded onto what it knew."""
+    house = await books(database, tmp_path)
+    for step in ANSWERED[:6]:
+        house.tell(step)
+    await house.settle()
+    with database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM ledger"))
+    for _ in range(2):
+        await house.kill()
+        house.link_up(CALL)
+        await house.tracker.flush()
+    for step in ANSWERED[6:]:
+        house.tell(step)
+    await house.settle()
+    contact = await house.record()
+    assert (contact.outcome, len(contact.visits), contact.path[0].node) == (ContactOutcome.ANSWERED, 1, "menu")
+    assert house.consequences == [f"{CALL} answered"]
