@@ -14,16 +14,24 @@ from callflows.flow import NODE_FAULTS
 from callflows.loader import FlowError
 from ivr.assembly import SHIPPED_CALENDAR, calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
+from ivr.domain.shifts import ShiftsError
 from ivr.outgoing import outgoing_faults
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
 from ivr.queue_log_source import source_of
 from ivr.settings import Settings, SettingsError
+from ivr.shift_plan import load_shifts
 
 
 def faults_of(settings: Settings) -> list[str]:
     """A sentence each, with where it is; empty when all is well."""
-    return [*_flow_faults(settings), *_asterisk_faults(settings), *_queue_log_faults(settings), *outgoing_faults(settings)]
+    return [
+        *_flow_faults(settings),
+        *_asterisk_faults(settings),
+        *_queue_log_faults(settings),
+        *_shift_faults(settings),
+        *outgoing_faults(settings),
+    ]
 
 
 def warnings_of(settings: Settings) -> list[str]:
@@ -55,6 +63,16 @@ def _queue_log_faults(settings: Settings) -> list[str]:
         source_of(settings)
     except SettingsError as error:
         return error.problems
+    return []
+
+
+def _shift_faults(settings: Settings) -> list[str]:
+    if settings.shifts.file is None:
+        return []
+    try:
+        load_shifts(settings.shifts.file, settings.zone, [agent.name for agent in settings.agents.values()])
+    except ShiftsError as error:
+        return list(error.problems)
     return []
 
 

@@ -119,6 +119,9 @@ def test_adherence_comes_from_the_plan_and_its_faults_have_lines(
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"{plan}:2: from: '10' is no time of day: write 08:00" in result.stderr
     assert f"{plan}:3: there is no agent 'Nobody'; there is Li Na, Wu" in result.stderr
+    checked = runner.invoke(app, ["check"])
+    assert checked.exit_code == 1
+    assert f"{plan}:2: from: '10' is no time of day" in checked.stderr
 
 
 def test_intervals_are_stays_with_what_is_known_of_them(runner: CliRunner) -> None:
