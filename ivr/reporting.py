@@ -133,7 +133,9 @@ def _tallies(session: Session, ask: Ask, limits: Limits, beginnings: Sequence[da
         return found[_NAME[ask.by](key), number].setdefault(limits.of(key.line), Tally())
 
     finest = MINUTE if ask.grain is Grain.MINUTE else QUARTER
-    for (key, number), counted in read(session, ask.start, ask.end, place, view=ask.view, agents=agents, finest=finest).items():
+    marks = None if ask.grain is Grain.HOUR_OF_WEEK else beginnings
+    counts = read(session, ask.start, ask.end, place, view=ask.view, agents=agents, finest=finest, marks=marks)
+    for (key, number), counted in counts.items():
         if key.queue or ask.by in (By.LINE, By.HOTLINE):
             so_far = tally_at(key, number)
             so_far += counted

@@ -6,9 +6,11 @@ A task of the daemon; ``catch_up`` is for whoever fills a database otherwise. Re
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import delete, insert, select
@@ -19,7 +21,7 @@ from ivr.domain.tally import Tally
 from ivr.store import visit_rows, visits
 from ivr.store.contacts import visits_of_row
 from ivr.store.database import Database, StoreError
-from ivr.store.figure_cells import BEGINNING, CELLS, QUARTER, SINCE, CellGrain, filled_since, floor
+from ivr.store.figure_cells import BEGINNING, BLOCK, CELLS, QUARTER, SINCE, CellGrain, filled_since, floor
 from ivr.store.schema import ContactRow, StaleMinuteRow
 from ivr.store.visit_rows import Key, View
 
@@ -28,6 +30,8 @@ log = structlog.get_logger(__name__)
 INTERVAL_S = 15.0
 PAUSE_S = 0.05  # between two bites: calls' records come first
 CONTACTS_A_BITE = 500
+UNSUMMED = "unsummed"  # the grain of a row that says: this block is to be summed up
+RESTING = timedelta(hours=1)  # so long after its end a block changes no more, as a rule
 WRITE_TIMEOUT_S = 30.0
 
 ALL = ""  # cells add up over every PBX
@@ -38,8 +42,11 @@ _Cells = dict[tuple[CellGrain, View, datetime, Key], Tally]
 class RollUp:
     """Runs as one task; a refusing database is tried again at the next turn."""
 
-    def __init__(self, database: Database, *, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self, database: Database, *, interval_s: float = INTERVAL_S, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._interval_s = interval_s
 
     async def run(self) -> None:
@@ -47,7 +54,7 @@ class RollUp:
         while True:
             pause_s = self._interval_s
             try:
-                if await self._database.write(bite, timeout_s=WRITE_TIMEOUT_S):
+                if await self._database.write(partial(bite, now=self._clock()), timeout_s=WRITE_TIMEOUT_S):
                     pause_s = PAUSE_S
             except StoreError as error:
                 log.error("figures can't be rolled up; reports read the visits themselves", reason=str(error))
@@ -56,18 +63,18 @@ class RollUp:
 
 def catch_up(database: Database) -> None:
     """Everything there is to do, at once. Raises StoreError."""
-    while database.write_now(bite):
+    while database.write_now(partial(bite, now=datetime.now(UTC))):
         pass
 
 
-def bite(session: Session) -> bool:
+def bite(session: Session, now: datetime) -> bool:
     """A bounded piece of the work, in one transaction; whether there is more."""
     minute = StaleMinuteRow.minute
     # The newest for those who look at today; the oldest, so that a busy present never starves the past.
     for order in (minute.desc(), minute.asc()):
         stale = session.scalar(select(minute).order_by(order).limit(1))
         if stale is None:
-            return _fill(session)
+            return _fill(session) or _sum_block(session, now)
         roll_up(session, floor(stale, QUARTER))
     return True
 
@@ -82,6 +89,10 @@ def roll_up(session: Session, quarter: datetime) -> None:
     _delete(session, CellGrain.QUARTER, [quarter])
     _delete(session, CellGrain.MINUTE, sorted(minutes))
     _insert(session, cells)
+    block = floor(quarter, BLOCK)
+    _delete(session, CellGrain.BLOCK, [block])
+    session.execute(delete(CELLS).where(CELLS.c.grain == UNSUMMED, CELLS.c.start == block))
+    _mark(session, UNSUMMED, block)
 
 
 def _count(session: Session, start: datetime, end: datetime, minutes: set[datetime]) -> _Cells:
@@ -105,6 +116,26 @@ def _count(session: Session, start: datetime, end: datetime, minutes: set[dateti
         quarter = cells.setdefault((CellGrain.QUARTER, view, start, key), Tally())
         quarter += counted
     return cells
+
+
+def _sum_block(session: Session, now: datetime) -> bool:
+    """A block of hours that is over, from its quarters, none of which is stale; whether there was one to sum up."""
+    c = CELLS.c
+    block = session.scalar(select(c.start).where(c.grain == UNSUMMED, c.start <= now - BLOCK - RESTING).order_by(c.start).limit(1))
+    if block is None:
+        return False
+    session.execute(delete(CELLS).where(c.grain == UNSUMMED, c.start == block))
+    cells: _Cells = {}
+    for view in View:
+        quarters = select(c.queue, c.line, c.agent, c.tally).where(
+            c.grain == CellGrain.QUARTER.value, c.view == view.value, c.start >= block, c.start < block + BLOCK
+        )
+        for row in session.execute(quarters):
+            key = Key(row.queue, row.line, row.agent)
+            cells.setdefault((CellGrain.BLOCK, view, block, key), Tally()).take(json.loads(row.tally))
+    _delete(session, CellGrain.BLOCK, [block])
+    _insert(session, cells)
+    return True
 
 
 def _delete(session: Session, grain: CellGrain, starts: Sequence[datetime]) -> None:
@@ -149,12 +180,13 @@ def _fill(session: Session) -> bool:
         if it.path and not it.nodes:
             it.nodes, it.last_node = len(it.path), it.path[-1]["node"][:64]
     session.execute(delete(CELLS).where(CELLS.c.grain == SINCE))
-    _insert_since(session, down_to or BEGINNING)
+    _mark(session, SINCE, down_to or BEGINNING)
     if found:
         log.info("queue visits of earlier calls made rows", calls=len(found), down_to=(down_to or BEGINNING).isoformat())
     return True
 
 
-def _insert_since(session: Session, moment: datetime) -> None:
+def _mark(session: Session, grain: str, moment: datetime) -> None:
+    """A row that holds no tally and says something of the cells themselves."""
     nothing = {"view": View.COHORT.value, "pbx": ALL, "queue": "", "line": "", "agent": "", "tally": "{}"}
-    session.execute(insert(CELLS), [{"grain": SINCE, "start": moment, **nothing}])
+    session.execute(insert(CELLS), [{"grain": grain, "start": moment, **nothing}])

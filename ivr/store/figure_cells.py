@@ -23,7 +23,7 @@ from ivr.store.schema import FigureCellRow, StaleMinuteRow
 from ivr.store.visit_rows import Key, View
 
 CELLS: Table = FigureCellRow.__table__  # type: ignore[assignment]
-MINUTE, QUARTER = timedelta(minutes=1), timedelta(minutes=15)
+MINUTE, QUARTER, BLOCK = timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=8)
 SINCE = "since"  # the grain of the row that says from when on contacts have their visits as rows
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +34,10 @@ Span = tuple[datetime, datetime]
 class CellGrain(StrEnum):
     MINUTE = "minute"
     QUARTER = "quarter"
+    BLOCK = "block"  # eight hours by UTC, once they are over: China's days are three of them
+
+
+_LENGTH = {CellGrain.MINUTE: MINUTE, CellGrain.QUARTER: QUARTER, CellGrain.BLOCK: BLOCK}
 
 
 def read(
@@ -45,11 +49,13 @@ def read(
     view: View = View.COHORT,
     agents: bool = False,
     finest: timedelta = QUARTER,
+    marks: Sequence[datetime] | None = None,
 ) -> dict[tuple[Key, P], Tally]:
     """What happened in [start, end), by key and by the ``place`` of its moment: an interval's number, an hour of the week.
 
     Moments of one quarter of an hour must have one place, unless ``finest`` is MINUTE. ``agents``: by agent, of whom only served visits
-    tell. Contacts count in the cohort view under the queue "".
+    tell. Contacts count in the cohort view under the queue "". ``marks``: moments where the place changes; where they are known, what lies
+    between two of them is read in larger pieces.
     """
     found: dict[tuple[Key, P], Tally] = {}
 
@@ -60,6 +66,9 @@ def read(
     visit_rows.count_from_contacts(session, start, filled, view, agents, tally)
     stale = stale_minutes(session, floor(filled, QUARTER), ceiling(end, QUARTER))
     rest: list[Span] = [(filled, end)]
+    if finest == QUARTER and marks is not None:
+        broken = _broken_blocks(session, filled, end, view, {floor(minute, BLOCK) for minute in stale}, marks)
+        rest = _from_cells(session, rest, CellGrain.BLOCK, view, agents, broken, tally)
     if finest == QUARTER:
         stale_quarters = {floor(minute, QUARTER) for minute in stale}
         rest = _from_cells(session, rest, CellGrain.QUARTER, view, agents, stale_quarters, tally)
@@ -130,7 +139,7 @@ def _from_cells(
     tally: Callable[[Key, datetime], Tally],
 ) -> list[Span]:
     """Add what fresh cells tell of these spans; gives what they don't."""
-    length = QUARTER if grain is CellGrain.QUARTER else MINUTE
+    length = _LENGTH[grain]
     rest: list[Span] = []
     for start, end in spans:
         first, last = ceiling(start, length), floor(end, length)
@@ -142,6 +151,18 @@ def _from_cells(
         gaps = ((start, first), *((moment, moment + length) for moment in left_out), (last, end))
         rest += _joined(span for span in gaps if span[0] < span[1])
     return rest
+
+
+def _broken_blocks(
+    session: Session, start: datetime, end: datetime, view: View, stale: set[datetime], marks: Sequence[datetime]
+) -> set[datetime]:
+    """The blocks from ``start`` to ``end`` that can't be read whole: not summed up yet, stale, or with a mark inside."""
+    c = CELLS.c
+    first, last = ceiling(start, BLOCK), floor(end, BLOCK)
+    summed = select(c.start).distinct().where(c.grain == CellGrain.BLOCK.value, c.view == view.value, c.start >= first, c.start < last)
+    there = set(session.scalars(summed)) - stale - {floor(mark, BLOCK) for mark in marks if mark != floor(mark, BLOCK)}
+    every = (first + number * BLOCK for number in range(max(0, (last - first) // BLOCK)))
+    return {block for block in every if block not in there}
 
 
 def _add_cells(

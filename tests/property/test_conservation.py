@@ -81,7 +81,7 @@ def test_a_report_carries_on_from_interval_to_interval(zone: str, found: list[Vi
         contacts = [Contact(f"{number}.0", visit.joined_at, visits=[visit]) for number, visit in enumerate(found)]
         visits.mark_stale(session, visits.save(session, contacts))
         for _ in range(bites + 1):
-            bite(session)
+            bite(session, AUTUMN + timedelta(days=2))
         start, end = AUTUMN - timedelta(hours=2), AUTUMN + timedelta(hours=6)
         for grain, by in itertools.product((Grain.QUARTER, Grain.HOUR, Grain.DAY), (By.QUEUE, By.HOTLINE)):
             ask = Ask(start, end, ZoneInfo(zone), by, grain, View.ACTIVITY)

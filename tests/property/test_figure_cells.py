@@ -18,7 +18,7 @@ from ivr.rollup import bite
 from ivr.store import visits
 from ivr.store.contacts import CONTACTS
 from ivr.store.contacts import _row as contact_row
-from ivr.store.figure_cells import MINUTE, QUARTER, View, read, stale_count
+from ivr.store.figure_cells import MINUTE, QUARTER, View, floor, read, stale_count
 from ivr.store.inserting import insert_or_replace
 from ivr.store.schema import Base
 from ivr.store.sealing import Sealer
@@ -26,6 +26,10 @@ from ivr.store.visit_rows import Key
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SEALER = Sealer("a secret for tests")
+# Periods reach over whole blocks of hours, or lie within a minute.
+MOMENTS = st.one_of(
+    st.integers(-16, 16).map(lambda hours: timedelta(hours=hours)), st.floats(0, 3 * 3600).map(lambda s: timedelta(seconds=round(s, 3)))
+)
 SECONDS = st.floats(0, 3 * 3600).map(lambda seconds: timedelta(seconds=round(seconds, 3)))
 
 
@@ -107,13 +111,27 @@ def check(session: Session, contacts: list[Contact], start: datetime, end: datet
     for view in View:
         for agents in (False, True):
             for finest in (MINUTE, QUARTER):
-                found = read(session, start, end, lambda _: 0, view=view, agents=agents, finest=finest)
+                found = read(session, start, end, lambda _: 0, view=view, agents=agents, finest=finest, marks=[start])
                 told = {key: tally for (key, _), tally in found.items() if tally != Tally()}
                 assert told == expected(contacts, start, end, view, agents=agents), (view, agents, finest)
+            check_halves(session, contacts, (start, start + (end - start) / 2, end), view, agents=agents)
+
+
+def check_halves(
+    session: Session, contacts: list[Contact], bounds: tuple[datetime, datetime, datetime], view: View, *, agents: bool
+) -> None:
+    """A mark in the middle, where it may lie within a block of hours."""
+    start, middle, end = bounds
+    if floor(middle, QUARTER) != middle:
+        return
+    halves = read(session, start, end, lambda at: at >= middle, view=view, agents=agents, marks=[start, middle])
+    for later, (begin, finish) in enumerate(((start, middle), (middle, end))):
+        told = {key: tally for (key, place), tally in halves.items() if place == bool(later) and tally != Tally()}
+        assert told == expected(contacts, begin, finish, view, agents=agents)
 
 
 @settings(max_examples=25, deadline=None)
-@given(DAYS, SECONDS, SECONDS, st.integers(0, 8), st.data())
+@given(DAYS, MOMENTS, MOMENTS, st.integers(0, 12), st.data())
 def test_any_period_read_equals_the_visits_counted(
     contacts: list[Contact], one: timedelta, other: timedelta, bites: int, data: st.DataObject
 ) -> None:
@@ -122,14 +140,14 @@ def test_any_period_read_equals_the_visits_counted(
         store(session, contacts, rows=True)
         check(session, contacts, start, end)
         for _ in range(bites):
-            bite(session)
+            bite(session, NOON + timedelta(days=2))
         check(session, contacts, start, end)
         changed = data.draw(st.sampled_from(contacts))
         contacts[contacts.index(changed)] = again = data.draw(calls(int(changed.id.partition(".")[0])))
         visits.mark_stale(session, {changed.started_at})
         store(session, [again], rows=True)
         check(session, contacts, start, end)
-        while bite(session):
+        while bite(session, NOON + timedelta(days=2)):
             pass
         assert stale_count(session) == 0
         check(session, contacts, start, end)
@@ -146,8 +164,8 @@ def test_calls_of_before_the_table_of_visits_count_too(old: list[Contact], new: 
         store(session, new, rows=True)
         check(session, old + new, start, end)
         for _ in range(bites):
-            bite(session)
+            bite(session, NOON + timedelta(days=2))
             check(session, old + new, start, end)
-        while bite(session):
+        while bite(session, NOON + timedelta(days=2)):
             pass
         check(session, old + new, start, end)
