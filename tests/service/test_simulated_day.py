@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from support.simulated_day import LivedDay, interruptions
+from support.simulated_day import LivedDay, interruptions, undisturbed
 
 from ami_bridge.translate import EVENT_NAMES
 from ivr.domain.definition_book import DEFINITIONS
@@ -50,13 +50,12 @@ async def test_a_day_with_drops_and_kills_counts_what_the_day_without_counts(tmp
     clean, torn = tmp_path / "clean", tmp_path / "torn"
     clean.mkdir()
     torn.mkdir()
-    without = LivedDay(day, clean)
-    await without.live()
+    without = undisturbed(day, clean)
     with_them = LivedDay(day, torn, breaks, rotates_at_us=rotates_at_us)
     await with_them.live()
     assert (with_them.drops, with_them.kills) == (DROPS, KILLS)
     for told, question in (("outcomes", _outcomes), ("visits", _visits), ("figures", lambda database: _figures(database, day))):
-        expected, found = question(without.database), question(with_them.database)
+        expected, found = question(without), question(with_them.database)
         different = {
             key: (found.get(key), expected.get(key)) for key in expected.keys() | found.keys() if found.get(key) != expected.get(key)
         }

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -18,9 +19,12 @@ from support.house import new_database
 from ami_bridge.facts import LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.translate import Translator
 from ivr.domain import call_facts
+from ivr.domain.contact_book import ContactBook
+from ivr.domain.ledger import Entry, Source
 from ivr.log_following import LogFollowing
 from ivr.queue_log_source import FileSource, Home
 from ivr.rollup import catch_up
+from ivr.store import contacts
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 from ivr.testbed.random_calls import Day, Logged, Said, Told, snapshot_at
@@ -28,6 +32,7 @@ from ivr.testbed.random_calls.truth import SECOND, moment
 from ivr.tracking import Tracker
 
 PBX = "main"
+CONTACTS_AT_ONCE = 1000
 FLUSH_EVERY = 400  # facts: the daemon flushes five times a second, this day has thousands of seconds in one
 UNWRITTEN_US = SECOND // 5  # what a killed daemon has folded and not written: at most what came in this long
 _AWAY = (call_facts.QueueRequested, call_facts.FlowFinished, call_facts.CallerHungUpInFlow)
@@ -64,6 +69,24 @@ class _Happening(NamedTuple):
 
     at_us: int
     what: Said | Logged | Told | Interruption | _Turn
+
+
+def undisturbed(day: Day, folder: Path) -> Database:
+    """The same day as a batch: everything Asterisk and the sessions told, read once, and its records stored."""
+    translator, book = Translator(), ContactBook()
+    every: list[tuple[int, Said | Told]] = [(each.at_us, each) for each in (*day.said, *day.told)]
+    for at_us, what in sorted(every, key=lambda each: each[0]):
+        facts = translator.translate(what.message, moment(at_us)).facts if isinstance(what, Said) else (what.fact,)
+        source = Source.AMI if isinstance(what, Said) else Source.SESSION
+        for fact in facts:
+            book.apply(Entry(PBX, source, fact))
+    database = new_database(folder)
+    read = list(book.contacts.values())
+    for start in range(0, len(read), CONTACTS_AT_ONCE):
+        some = read[start : start + CONTACTS_AT_ONCE]
+        database.write_now(partial(contacts.save, sealer=Sealer("a secret for tests"), contacts=some))
+    catch_up(database)
+    return database
 
 
 class LivedDay:
