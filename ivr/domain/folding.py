@@ -11,7 +11,7 @@ from typing import Any
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
-from ivr.domain import visit_folding
+from ivr.domain import visit_ends, visit_folding
 from ivr.domain.contacts import Contact, PathStep, Visit, VisitOutcome
 from ivr.domain.queue_status import BY_QUEUE_STATUS, SERVED
 
@@ -152,7 +152,7 @@ def _call_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
         return
     for visit in contact.visits:  # he came to the queue by another channel: half of a Local one, or what a transfer gave him
         if visit.call == fact.call:
-            visit_folding.close(contact, visit, fact.at)
+            visit_ends.close(contact, visit, fact.at)
     visit_folding.leg_ended(contact, fact)
 
 
@@ -162,7 +162,7 @@ def _end(contact: Contact, at: datetime, *, seen: bool = False) -> None:
         contact.ended_at = at
     for visit in contact.visits:
         guess = not seen and (visit.open or visit.talking)
-        visit_folding.close(contact, visit, at)
+        visit_ends.close(contact, visit, at)
         visit.end_guessed = visit.end_guessed or guess
 
 
@@ -194,7 +194,7 @@ def _cut_off(contact: Contact, fact: session.CallCutOff) -> None:
     if contact.end_uncertain and contact.ended_at and contact.ended_at > fact.at:
         contact.ended_at = fact.at  # a snapshot missed him, before anybody told that Asterisk had begun anew
     for visit in contact.visits:
-        visit_folding.cut_off(visit, fact.at, fact.since)
+        visit_ends.cut_off(visit, fact.at, fact.since)
     _end(contact, fact.at)
 
 

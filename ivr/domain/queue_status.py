@@ -19,3 +19,4 @@ BY_QUEUE_STATUS = {
 }
 # A ring that ended so was still going on when the caller left. (A phone that was busy or not reached didn't ring him.)
 CANCELLED = frozenset({"CANCEL", "RINGCANCELED", ""})
+DUMPED = "AGENTDUMP"  # the agent had picked up, and hung up before he was joined with the caller, who waits on

@@ -9,15 +9,12 @@ from datetime import datetime, timedelta
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
+from ivr.domain import visit_ends
 from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
-from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED, SERVED
+from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, REFUSED, SERVED
 
 # Events of one hang-up come from several threads of Asterisk, in varying order, within this time (measured on 22.10.1).
 SAME_MOMENT = timedelta(seconds=2)
-# A caller's hang-up cancels the ringing first, and then he leaves the queue: a ring that ended this shortly before was his to hear.
-JUST_BEFORE = timedelta(seconds=0.5)
-# When a caller hangs up in a queue, QueueCallerAbandon is followed by his channel's Hangup at once (a millisecond, measured).
-ABANDON_TO_HANG_UP = timedelta(milliseconds=500)
 # One who hangs up in a queue has asked for it before he is out. Asterisk's own stop does in the same stroke.
 ONE_STROKE = timedelta(milliseconds=100)
 COUNTED_WITHIN = timedelta(seconds=1.5)
@@ -35,7 +32,7 @@ def joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
             visit.joined_at, visit.entry_missed = fact.at, False  # a snapshot saw him before his entry was told
             visit.reconstructed = visit.uncertain = False
             return
-    _go_on_without(contact, fact.call, fact.at)
+    visit_ends.go_on_without(contact, fact.call, fact.at)
     contact.visits.append(Visit(fact.queue, fact.at, call=fact.call))
 
 
@@ -48,7 +45,7 @@ def waiting(contact: Contact, fact: asterisk.CallerWaiting) -> None:
                 visit.uncertain = False  # he has waited all through the gap
             return
     contact.call = contact.call or fact.call
-    _go_on_without(contact, fact.call, joined_at)
+    visit_ends.go_on_without(contact, fact.call, joined_at)
     contact.visits.append(Visit(fact.queue, joined_at, call=fact.call, reconstructed=True, entry_missed=True))
 
 
@@ -95,7 +92,7 @@ def answered(contact: Contact, fact: asterisk.AgentAnswered) -> None:
     if visit.agent_call != fact.agent_call:
         visit.picked_up_at = None  # another's
     visit.agent, visit.agent_call = fact.agent, fact.agent_call
-    _end_rings(visit, fact.at)
+    visit_ends.end_rings(visit, fact.at)
 
 
 def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
@@ -114,7 +111,7 @@ def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     elif visit.ended_by is None or visit.ender_guessed:
         visit.ended_by = asterisk.EndedBy.TRANSFER.value
     visit.ender_guessed = False
-    _talk_over(visit, ended_at)
+    visit_ends.talk_over(visit, ended_at)
 
 
 def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
@@ -142,7 +139,7 @@ def _answered_unseen(contact: Contact, fact: asterisk.TalkEnded) -> Visit | None
     visit.outcome, visit.agent, visit.agent_call = VisitOutcome.ANSWERED, fact.agent, fact.agent_call or None
     visit.uncertain = visit.entry_missed = True
     visit.left_at = None
-    _end_rings(visit, fact.at)
+    visit_ends.end_rings(visit, fact.at)
     return visit
 
 
@@ -159,7 +156,7 @@ def transferred(contact: Contact, fact: asterisk.CallTransferred) -> None:
     visit.transferred = True
     if visit.talk_ended_at is None or abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
         visit.ended_by, visit.ender_guessed = asterisk.EndedBy.TRANSFER.value, False
-    _talk_over(visit, visit.talk_ended_at or fact.at)
+    visit_ends.talk_over(visit, visit.talk_ended_at or fact.at)
 
 
 def place_taken(contact: Contact, fact: session.PlaceTaken) -> None:
@@ -169,7 +166,7 @@ def place_taken(contact: Contact, fact: session.PlaceTaken) -> None:
         if visit.call != fact.place:
             continue
         visit.call = fact.call
-        if visit.outcome in _HUNG_UP:
+        if visit.outcome in visit_ends.HUNG_UP:
             visit.outcome = visit.left_at = visit.unanswered_at = visit.hung_up_at = None
             visit.inferred = visit.outlived = False
             for ring in visit.rings:
@@ -186,7 +183,7 @@ def held(contact: Contact, fact: asterisk.CallHeld) -> None:
 def resumed(contact: Contact, fact: asterisk.CallResumed) -> None:
     visit = _talk_with(contact, fact.call)
     if visit:
-        _off_hold(visit, fact.at)
+        visit_ends.off_hold(visit, fact.at)
 
 
 def left(contact: Contact, fact: asterisk.CallerLeftQueue) -> None:
@@ -215,12 +212,12 @@ def exited(contact: Contact, fact: asterisk.QueueExited) -> None:
     if fact.status == SERVED:
         if visit.open:  # by whom, and after how long, nobody saw
             visit.outcome, visit.uncertain, visit.left_at, visit.ended_by = VisitOutcome.ANSWERED, True, None, "agent"
-            _talk_over(visit, fact.at)
+            visit_ends.talk_over(visit, fact.at)
         return
     visit.inferred = False
     if fact.status == ABANDONED:
-        if not _pulled_out(contact, visit, fact.at):
-            _give_up(visit, fact.at)
+        if not visit_ends.pulled_out(contact, visit, fact.at):
+            visit_ends.give_up(visit, fact.at)
         return
     visit.left_at = visit.left_at or fact.at
     if fact.status:
@@ -228,17 +225,21 @@ def exited(contact: Contact, fact: asterisk.QueueExited) -> None:
     elif contact.ended_at is None:
         visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
     if not visit.open:
-        _end_rings(visit, visit.left_at)
+        visit_ends.end_rings(visit, visit.left_at)
 
 
 def _refused(contact: Contact, fact: asterisk.QueueExited) -> None:
     """At the door: Asterisk sends no event of its own. The variable and the dialplan's word of it are one refusal."""
     for visit in contact.visits:
-        same = visit.outcome is BY_QUEUE_STATUS[fact.status] and visit.call == fact.call and abs(visit.joined_at - fact.at) <= JUST_BEFORE
+        same = (
+            visit.outcome is BY_QUEUE_STATUS[fact.status]
+            and visit.call == fact.call
+            and abs(visit.joined_at - fact.at) <= visit_ends.JUST_BEFORE
+        )
         if same and (visit.queue == fact.queue or "" in (visit.queue, fact.queue)):
             visit.queue = visit.queue or fact.queue
             return
-    _go_on_without(contact, fact.call, fact.at)
+    visit_ends.go_on_without(contact, fact.call, fact.at)
     refused = Visit(fact.queue, fact.at, left_at=fact.at, outcome=BY_QUEUE_STATUS[fact.status], call=fact.call)
     contact.visits.append(refused)
 
@@ -257,9 +258,9 @@ def went_on(contact: Contact, fact: asterisk.CallerWentOn) -> None:
     if visit is None or visit.picked_up_at is not None:
         return
     if visit.unanswered_at is not None:
-        _conclude(visit, VisitOutcome.MOVED, visit.left_at or visit.unanswered_at)
+        visit_ends.conclude(visit, VisitOutcome.MOVED, visit.left_at or visit.unanswered_at)
     elif visit.left_at is not None:
-        _conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)
+        visit_ends.conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)
 
 
 def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
@@ -268,11 +269,9 @@ def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
     if visit is None or fact.call not in (visit.call, contact.call) or visit.hung_up_at is not None:
         return
     out_at = visit.unanswered_at or visit.left_at
-    if (
-        out_at is None or timedelta(0) < fact.at - out_at <= ABANDON_TO_HANG_UP
-    ):  # told at the very time it came before: a stream without times
+    if out_at is None or timedelta(0) < fact.at - out_at <= ONE_STROKE:  # at the very same time it came later: a stream without times
         visit.hung_up_at = fact.at
-    else:
+    elif visit.unwatched_from is None:
         visit.outlived = True
 
 
@@ -282,7 +281,7 @@ def leg_ended(contact: Contact, fact: asterisk.CallEnded) -> None:
         if (visit.leg or visit.agent_call) == fact.call and (visit.talking or visit.end_guessed):
             _certain(visit)
             visit.end_guessed = False
-            _talk_over(visit, fact.at)
+            visit_ends.talk_over(visit, fact.at)
         for ring in visit.rings:
             if ring.agent_call == fact.call:
                 ring.ended_at = ring.ended_at or fact.at
@@ -296,102 +295,6 @@ def channel_replaced(contact: Contact, fact: asterisk.ChannelReplaced) -> None:
     for visit in contact.visits:
         if visit.talking and fact.call in (visit.agent_call, visit.leg):
             visit.leg = fact.by
-
-
-def close(contact: Contact, visit: Visit, at: datetime) -> None:
-    """The caller is gone. A visit still open was abandoned by him, ringing or waiting, if nothing else is known."""
-    if visit.open:
-        _hang_up(contact, visit, at)
-    elif visit.talking:
-        _talk_over(visit, at)
-        if visit.ended_by is None:
-            visit.ended_by, visit.ender_guessed = "caller", True
-    elif visit.outcome is VisitOutcome.ANSWERED and visit.ended_by is None:
-        visit.ended_by, visit.ender_guessed = "agent", True  # his leg went first, and AgentComplete was missed
-
-
-def cut_off(visit: Visit, at: datetime, since: datetime) -> None:
-    """Asterisk stopped: who seems to have hung up since then didn't. What had no end yet nobody saw end."""
-    unseen = visit.open or visit.talking
-    if visit.open or (
-        visit.outcome in _HUNG_UP and visit.left_at and (since <= visit.left_at <= at or _missed_later(visit, visit.left_at, at))
-    ):
-        visit.outcome, visit.inferred = VisitOutcome.FAILED, False
-        visit.left_at = min(visit.left_at or at, at)
-        _end_rings(visit, visit.left_at)
-    elif visit.outcome is VisitOutcome.ANSWERED:
-        ended_at = visit.talk_ended_at
-        if ended_at is None or since <= ended_at <= at or _missed_later(visit, ended_at, at):
-            _talk_over(visit, min(ended_at or at, at))
-            visit.ended_by, visit.ender_guessed = "system", False
-    visit.uncertain = visit.uncertain or unseen
-
-
-def _missed_later(visit: Visit, ended_at: datetime, at: datetime) -> bool:
-    """A snapshot after the new start made this end up."""
-    return visit.uncertain and visit.end_guessed and ended_at > at
-
-
-_HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
-
-
-def abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
-    """Whether a phone rang when he gave up, or had been picked up but not joined with him (memberdelay, announcement)."""
-    rang = any(
-        ring.ended_at is None or (left_at - ring.ended_at <= JUST_BEFORE and (ring.picked_up or ring.result in CANCELLED))
-        for ring in visit.rings
-    )
-    return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at is not None else VisitOutcome.ABANDONED_WAIT
-
-
-def _hang_up(contact: Contact, visit: Visit, at: datetime) -> None:
-    """His channel is gone, and nobody has told why he left the queue: read from what came before."""
-    if visit.left_at and visit.unanswered_at is None and visit.picked_up_at is None and visit.hung_up_at is None:
-        _conclude(visit, VisitOutcome.FLOW_KEY, visit.left_at)  # the one way out that Asterisk doesn't call an abandonment
-    elif not _pulled_out(contact, visit, at):
-        visit.inferred = visit.uncertain or visit.hung_up_at is None
-        _give_up(visit, at)
-
-
-def _pulled_out(contact: Contact, visit: Visit, hung_up_at: datetime) -> bool:
-    """He lived on after QueueCallerAbandon. Our own dialplan would have told of a time-out: then somebody pulled him out of the queue."""
-    if visit.hung_up_at is not None or visit.unanswered_at is None:
-        return False
-    if not visit.outlived and hung_up_at - visit.unanswered_at <= ABANDON_TO_HANG_UP:
-        return False
-    _conclude(visit, _outlived(contact), visit.left_at or visit.unanswered_at)
-    return True
-
-
-def _give_up(visit: Visit, at: datetime) -> None:
-    """A member's delay or announcement keeps QueueCallerAbandon back until it is over; the hang-up itself was told at once."""
-    visit.outcome = abandoned(visit, visit.hung_up_at or visit.unanswered_at or visit.left_at or at)
-    visit.left_at = min(visit.hung_up_at or at, visit.left_at or at)
-    _end_rings(visit, visit.left_at)
-
-
-def _outlived(contact: Contact) -> VisitOutcome:
-    return VisitOutcome.MOVED if contact.ours else VisitOutcome.FLOW_TIMEOUT
-
-
-def _go_on_without(contact: Contact, call: str, at: datetime) -> None:
-    """A channel is in one queue, or in one talk: what it was in before is over, though nobody said so."""
-    for visit in contact.visits:
-        if visit.call not in ("", call):
-            continue
-        if visit.talking:
-            _talk_over(visit, at)
-            visit.ended_by, visit.ender_guessed = asterisk.EndedBy.TRANSFER.value, True
-        if visit.open:
-            known = visit.left_at or visit.unanswered_at
-            by_key = visit.left_at is not None and visit.unanswered_at is None
-            visit.uncertain = visit.uncertain or known is None
-            _conclude(visit, VisitOutcome.FLOW_KEY if by_key else _outlived(contact), known or at)
-
-
-def _conclude(visit: Visit, outcome: VisitOutcome, left_at: datetime) -> None:
-    visit.outcome, visit.left_at, visit.inferred = outcome, left_at, True
-    _end_rings(visit, left_at)
 
 
 def _found(contact: Contact, call: str, queue: str = "") -> Visit | None:
@@ -423,19 +326,3 @@ def _certain(visit: Visit) -> None:
 def _talk_with(contact: Contact, leg: str) -> Visit | None:
     talks = [visit for visit in reversed(contact.visits) if visit.talking]
     return next((visit for visit in talks if leg in (visit.agent_call, visit.leg, visit.call)), talks[0] if talks else None)
-
-
-def _talk_over(visit: Visit, at: datetime) -> None:
-    _off_hold(visit, at)
-    visit.talk_ended_at = at
-
-
-def _off_hold(visit: Visit, at: datetime) -> None:
-    if visit.held_since is not None:
-        visit.held_s += max(0.0, (at - visit.held_since).total_seconds())
-        visit.held_since = None
-
-
-def _end_rings(visit: Visit, at: datetime) -> None:
-    for ring in visit.rings:
-        ring.ended_at = ring.ended_at or at
