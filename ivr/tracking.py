@@ -140,10 +140,13 @@ class Tracker:
         else:
             self._take(entry)
 
-    async def take_rows(self, facts: Sequence[asterisk.Fact]) -> None:
-        """What queue_log tells, in its order. Raises StoreError: take them all again then, what was taken already is known."""
-        for start in range(0, len(facts), ROWS_AT_ONCE):
-            some = facts[start : start + ROWS_AT_ONCE]
+    async def take_rows(self, facts: Sequence[asterisk.Fact], at_once: int = ROWS_AT_ONCE) -> None:
+        """What queue_log tells, in its order, ``at_once`` between two turns of the loop.
+
+        Raises StoreError: take them all again then, what was taken already is known.
+        """
+        for start in range(0, len(facts), at_once):
+            some = facts[start : start + at_once]
             await self._take_up_calls(some)
             for fact in some:
                 try:
