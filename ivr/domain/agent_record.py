@@ -87,6 +87,7 @@ class AgentRecord:
     talks: dict[str, Talk] = field(default_factory=dict)
     rung: dict[str, None] = field(default_factory=dict)  # offers that are over
     over: dict[str, None] = field(default_factory=dict)  # talks
+    told_over: dict[str, None] = field(default_factory=dict)  # talks whose end Asterisk told: the first word on it counts
     events: dict[str, AgentEvent] = field(default_factory=dict)
 
     def copy(self) -> AgentRecord:
@@ -97,6 +98,7 @@ class AgentRecord:
             talks=dict(self.talks),
             rung=dict(self.rung),
             over=dict(self.over),
+            told_over=dict(self.told_over),
             events=dict(self.events),
         )
 
@@ -216,8 +218,9 @@ class AgentRecord:
             leg = fits[-1]
         if leg in self.talks and self.talks[leg].taken_over and fact.call != self.talks[leg].call:
             return
-        if fact.ended_by is EndedBy.TRANSFER:
+        if fact.ended_by is EndedBy.TRANSFER and leg not in self.told_over:
             self._count(at, What.TRANSFERRED_OUT, leg, fact.queue, fact.contact)
+        _remember(self.told_over, leg)
         self._end_talk(at, leg)
 
     def _transferred(self, at: datetime, fact: asterisk.CallTransferred, leg: str, *, to_him: bool) -> None:

@@ -232,6 +232,12 @@ def test_whom_a_colleague_asked_first_talks_on_with_the_caller() -> None:
     assert counted(book, 60) == {"answered": 1, "transferred_out": 1}
 
 
+def test_a_second_word_on_a_talks_end_makes_nobody_a_transferer() -> None:
+    """A race inside Asterisk: whom the caller was transferred to is said to have transferred him, after the end was told."""
+    again = talk_ended(45.01, by=EndedBy.TRANSFER)
+    assert counted(told([state(0), *call(10, 15, 45), again]), 60) == {"answered": 1}
+
+
 def test_whose_caller_is_exchanged_while_his_phone_rings_answers_all_the_same() -> None:
     exchanged = [rang(10), hung_up(11, "c1"), asterisk.AgentAnswered(at(15), "c9", "c9", "hr", LI.agent, "l1"), hung_up(30, "l1", "c9")]
     book = told([state(0), *exchanged])
