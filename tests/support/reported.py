@@ -155,6 +155,8 @@ def weeks(database: Database, first: date, days: int, a_day: int = 120) -> None:
             )
             if outcome is VisitOutcome.ANSWERED and dice.random() < 0.4:
                 rate(database, identity, at, dice.choice((None, None, 5, 5, 4, 3, 1)), line)
+        for found in made:
+            found.caller = f"+86138{dice.randrange(10**8):08}"
         keep(database, made)
         for number in range(dice.randrange(3)):
             at = local(day, 11, number)
