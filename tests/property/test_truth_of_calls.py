@@ -8,13 +8,6 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-
-from ami_bridge.translate import EVENT_NAMES, Translator
-from ivr.domain.contact_book import ContactBook
-from ivr.domain.contacts import Contact
-from ivr.domain.ledger import Entry, Source
-from ivr.testbed.random_calls import Day, DayPlan, Said, random_day
-from ivr.testbed.random_calls.truth import SECOND
 from support.random_days import (
     FROM_AMI,
     FROM_LOG,
@@ -32,12 +25,19 @@ from support.random_days import (
     read_beside_sessions,
 )
 
+from ami_bridge.translate import EVENT_NAMES, Translator
+from ivr.domain.contact_book import ContactBook
+from ivr.domain.contacts import Contact
+from ivr.domain.ledger import Entry, Source
+from ivr.testbed.random_calls import Day, DayPlan, Said, random_day
+from ivr.testbed.random_calls.truth import SECOND
+
 CALLS = 10_000
 SEED = int(os.environ.get("RANDOM_CALLS_SEED", "20261122"))
 SKEW_US = 20_000  # how far threads of Asterisk may overtake each other; 2 ms were measured
 GAPS = 150
 MEAN_GAP_S = 90.0
-EVERY_STEP = 1_500  # calls that are read anew after each of their events
+EVERY_STEP = 1_000  # calls that are read anew after each of their events
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,6 @@ def test_both_tell_what_the_finer_one_tells(day: Day, both: Mapping[str, Contact
 
 def test_the_log_may_come_before_the_events_and_after_them(ami: list[Timed], log: list[Timed], both: Mapping[str, Contact]) -> None:
     half = len(log) // 2
-    assert not _different(read([*log, *ami]), both)
     assert not _different(read([*log[:half], *ami, *log[half:]]), both)
 
 
