@@ -14,8 +14,8 @@ from ivr.settings.hotline import Agent, Complaints, Hotline, Line, Queue, Target
 from ivr.settings.outside import Alerts, CrmSettings, FlowWebhook, Mail
 from ivr.settings.parts import Extension, HttpUrl, Name, Port, Section
 from ivr.settings.paths import StatePaths
-from ivr.settings.shifts import Shifts
 from ivr.settings.reports import Reports
+from ivr.settings.shifts import Shifts
 
 
 class Console(Section):
