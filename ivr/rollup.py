@@ -69,13 +69,11 @@ def catch_up(database: Database) -> None:
 
 def bite(session: Session, now: datetime) -> bool:
     """A bounded piece of the work, in one transaction; whether there is more."""
-    minute = StaleMinuteRow.minute
-    # The newest for those who look at today; the oldest, so that a busy present never starves the past.
-    for order in (minute.desc(), minute.asc()):
-        stale = session.scalar(select(minute).order_by(order).limit(1))
-        if stale is None:
-            return _fill(session) or _sum_block(session, now)
-        roll_up(session, floor(stale, QUARTER))
+    # The oldest first: a busy present makes itself stale again and again, and must never starve the past.
+    stale = session.scalar(select(StaleMinuteRow.minute).order_by(StaleMinuteRow.minute).limit(1))
+    if stale is None:
+        return _fill(session) or _sum_block(session, now)
+    roll_up(session, floor(stale, QUARTER))
     return True
 
 

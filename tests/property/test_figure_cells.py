@@ -130,8 +130,8 @@ def check_halves(
         assert told == expected(contacts, begin, finish, view, agents=agents)
 
 
-@settings(max_examples=25, deadline=None)
-@given(DAYS, MOMENTS, MOMENTS, st.integers(0, 12), st.data())
+@settings(max_examples=12, deadline=None)
+@given(DAYS, MOMENTS, MOMENTS, st.integers(0, 20), st.data())
 def test_any_period_read_equals_the_visits_counted(
     contacts: list[Contact], one: timedelta, other: timedelta, bites: int, data: st.DataObject
 ) -> None:
@@ -153,7 +153,7 @@ def test_any_period_read_equals_the_visits_counted(
         check(session, contacts, start, end)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(DAYS, DAYS, st.integers(0, 3))
 def test_calls_of_before_the_table_of_visits_count_too(old: list[Contact], new: list[Contact], bites: int) -> None:
     for contact in new:
