@@ -196,6 +196,7 @@ class Gathered:
     """Everything counted of one period."""
 
     cells: tuple[Cell, ...]
+    by_line: Mapping[str, Tally]  # the same cells added up: every section asks for the whole
     calls: CallCounts
     outgoing: Outgoing
     complaints: tuple[ComplaintLife, ...] = ()
@@ -207,7 +208,11 @@ class Gathered:
 
     def figures(self, limits: Limits, at: datetime) -> Figures:
         """Of all visits and contacts."""
-        return self.by(lambda _: None, limits, at).get(None) or Figures({limits.default: Tally()}, at)
+        found: dict[Thresholds, Tally] = {}
+        for line, tally in self.by_line.items():
+            tallies = found.setdefault(limits.of(line), Tally())
+            tallies += tally
+        return Figures(found or {limits.default: Tally()}, at)
 
     def by(self, key: Callable[[Cell], K], limits: Limits, at: datetime) -> dict[K, Figures]:
         """The figures of each key's visits, each line by its own limits."""
@@ -229,3 +234,11 @@ class Contents:
     limits: Limits
     now: Gathered
     before: Gathered
+
+
+def by_line(cells: Iterable[Cell]) -> dict[str, Tally]:
+    """The cells' tallies added up over time and queues."""
+    found: dict[str, Tally] = defaultdict(Tally)
+    for cell in cells:
+        found[cell.line] += cell.tally
+    return dict(found)

@@ -17,7 +17,7 @@ from ivr.domain.intervals import Grain, floor
 from ivr.domain.measures import Limits
 from ivr.domain.tally import Tally
 from ivr.reporting import RECALLED_WITHIN
-from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing
+from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing, by_line
 from ivr.reports.periods import Period
 from ivr.shift_plan import ShiftPlan
 from ivr.store import beside_visits, figure_cells, report_counts
@@ -45,8 +45,10 @@ def _gathered(session: Session, period: Period, zone: ZoneInfo, limits: Limits, 
     start, end = period.start(zone), period.end(zone)
     longest_short_s = max(known.short_s for known in (limits.default, *limits.lines.values()))
     gave_up_ms = report_counts.gave_up_within(session, start, end, longest_short_s)
+    cells = tuple(_cells(session, start, end, zone))
     return Gathered(
-        cells=tuple(_cells(session, start, end, zone)),
+        cells=cells,
+        by_line=by_line(cells),
         calls=CallCounts.of(report_counts.calls(session, start, end, steps=steps), gave_up_ms, limits, zone),
         outgoing=Outgoing.of(report_counts.dials(session, start, end)),
         complaints=tuple(report_counts.complaints(session, start, end, ANSWER_WITHIN)),
