@@ -18,8 +18,8 @@ from typing import Any
 from ami_bridge.facts import AnyFact, Fact
 from ivr.domain import call_facts
 
-# Fields that hold a caller's number or name: the store seals them.
-PRIVATE = frozenset({"caller", "caller_name"})
+# Fields that hold somebody's number or name, him a call was transferred to included: the store seals them.
+PRIVATE = frozenset({"caller", "caller_name", "to"})
 
 
 class Source(StrEnum):
