@@ -6,14 +6,15 @@ Pure. ``ivr.tracking`` keeps one beside the ledger, ``ivr.replaying`` one for re
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
 from ivr.domain.contacts import Contact
-from ivr.domain.journal import OUT_OF_ORDER, Journal
+from ivr.domain.held_contact import HeldContact
+from ivr.domain.journal import OUT_OF_ORDER
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.reading import Reading
 from ivr.domain.strays import Strays
@@ -27,6 +28,8 @@ OPENING_ANYWHERE = (
     *(asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.QueueExited),
     *(asterisk.AgentRang, asterisk.AgentAnswered, asterisk.LeftUnanswered, asterisk.TalkEnded),
 )
+# And these rows of queue_log: the others tell of a visit whose beginning stands before them, or is lost.
+OPENING_ROWS = (asterisk.CallerQueued, asterisk.CallerWaiting, asterisk.QueueExited)
 # What a caller's own channel is named by: later facts that name it are his, whatever Linkedid they bear.
 _NAMES_THE_CALLER = (
     *(asterisk.CallArrived, session.CallTaken, session.ServedByFallback),
@@ -62,35 +65,12 @@ class Applied:
     merged: tuple[tuple[str, str], ...] = ()  # (contact that is none of its own, the one that has its facts now)
 
 
-@dataclass(slots=True)
-class _Held:
-    """One contact: what was told of it, and what is read from that. ``seed``: what an old database had of it."""
-
-    pbx: str
-    contact: Contact
-    reading: Reading
-    told: Journal = field(default_factory=Journal)
-    logged: Journal = field(default_factory=Journal)
-    names: set[str] = field(default_factory=set)  # of channels, under which it is indexed
-
-    def ended_without_cause(self) -> bool:
-        ends = (entry.fact for entry in self.told if isinstance(entry.fact, asterisk.CallEnded))
-        return any(end.cause == 0 and end.call == self.contact.call for end in ends)
-
-    def was_handed_over(self) -> bool:
-        given = (entry.fact for entry in (*self.told, *self.logged) if isinstance(entry.fact, asterisk.CallTransferred))
-        return any(fact.kind is asterisk.TransferKind.ATTENDED for fact in given)
-
-    def entries(self) -> list[Entry]:
-        return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)
-
-
 class ContactBook:
     """``apply`` entries in the order they come."""
 
     def __init__(self, *, any_dialplan: bool = False) -> None:
         self._opening = OPENING_ANYWHERE if any_dialplan else OPENING
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, HeldContact] = {}
         self._contacts: dict[str, Contact] = {}
         self.contacts: Mapping[str, Contact] = MappingProxyType(self._contacts)
         self._by_call: dict[tuple[str, str], str] = {}  # (PBX, Uniqueid) of a caller's channel → contact
@@ -133,7 +113,7 @@ class ContactBook:
 
     def take_up(self, contact_id: str, entries: Iterable[Entry]) -> Contact | None:
         """Read a contact anew from the ledger, after a restart or for a fact that came late. None without entries."""
-        held: _Held | None = None
+        held: HeldContact | None = None
         for entry in entries:
             if held is None:
                 held = self._open(contact_id, entry)
@@ -142,7 +122,7 @@ class ContactBook:
 
     def take_up_contact(self, contact: Contact) -> None:
         """A contact of which there is a record and no ledger: what comes is folded onto it."""
-        self._held[contact.id] = _Held(contact.pbx, contact, Reading(contact))
+        self._held[contact.id] = HeldContact(contact.pbx, contact, Reading(contact))
         self._contacts[contact.id] = contact
         held = self._held[contact.id]
         for call in filter(None, (contact.call, contact.id)):
@@ -246,7 +226,7 @@ class ContactBook:
         if own in self._made_by_us or own.startswith(OURS):  # whoever is called back waits in a queue too: he didn't call
             return None
         if entry.source is Source.QUEUE_LOG:
-            contact_id = "" if call in _NO_CALL else call
+            contact_id = "" if call in _NO_CALL or not isinstance(fact, OPENING_ROWS) else call
         elif isinstance(fact, self._opening):
             contact_id = getattr(fact, "contact", "") or call
         else:
@@ -258,13 +238,13 @@ class ContactBook:
         self._open(contact_id, entry)
         return contact_id
 
-    def _open(self, contact_id: str, entry: Entry) -> _Held:
+    def _open(self, contact_id: str, entry: Entry) -> HeldContact:
         contact = Contact(contact_id, entry.fact.at, pbx=entry.pbx)
-        held = self._held[contact_id] = _Held(entry.pbx, contact, Reading(contact))
+        held = self._held[contact_id] = HeldContact(entry.pbx, contact, Reading(contact))
         self._contacts[contact_id] = contact
         return held
 
-    def _note(self, held: _Held, entry: Entry) -> bool:
+    def _note(self, held: HeldContact, entry: Entry) -> bool:
         """Write it into the contact's journal; False if it stands there already."""
         fact = entry.fact
         logged = entry.source is Source.QUEUE_LOG
@@ -284,11 +264,11 @@ class ContactBook:
                     self._index(index, held, fact.by)
         return True
 
-    def _index(self, index: dict[tuple[str, str], str], held: _Held, name: str) -> None:
+    def _index(self, index: dict[tuple[str, str], str], held: HeldContact, name: str) -> None:
         index[held.pbx, name] = held.contact.id
         held.names.add(name)
 
-    def _read(self, contact_id: str, held: _Held) -> Contact:
+    def _read(self, contact_id: str, held: HeldContact) -> Contact:
         held.contact = self._contacts[contact_id] = held.reading.read(held.told, held.logged)
         return held.contact
 
@@ -300,7 +280,7 @@ class ContactBook:
             (entry, *(derived for each in applied for derived in each.kept)),
         )
 
-    def _live(self, pbx: str, since: datetime | None = None) -> Iterable[tuple[str, _Held]]:
+    def _live(self, pbx: str, since: datetime | None = None) -> Iterable[tuple[str, HeldContact]]:
         """Contacts that go on, or went on ``since``."""
         for found, held in self._held.items():
             ended_at = held.contact.ended_at

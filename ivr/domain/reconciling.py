@@ -30,6 +30,8 @@ def end_by_log(contact: Contact, *, opened_by_log: bool) -> None:
 
     ``opened_by_log``: nobody else tells of this contact at all.
     """
+    if not contact.visits:
+        return
     last = contact.visits[-1]
     ends = [_end_of(visit) for visit in contact.visits]
     if opened_by_log:
