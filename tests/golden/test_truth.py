@@ -44,7 +44,8 @@ def test_both_sources_tell_who_came_went_and_paused(folder: Path) -> None:
 
 def test_every_scene_is_there() -> None:
     scenes = {folder_name(placed, flavour) for placed in PLACED.values() for flavour in placed.scene.flavours}
-    assert {folder.name for folder in FOLDERS} == scenes
+    others = {"attended_transfer_queue.ours.other_rows"}  # the same scene, when Asterisk chanced to say otherwise
+    assert {folder.name for folder in FOLDERS} == scenes | others
 
 
 def test_no_capture_names_a_machine_or_a_folder() -> None:

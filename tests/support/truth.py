@@ -15,6 +15,7 @@ from ami_bridge.translate import Translator
 from ivr.domain.contacts import Contact, Visit
 from ivr.recorded_clock import RecordedClock
 from ivr.recordings import lines, messages
+from ivr.testbed.truth.script import BY_CHANCE
 
 SOURCES = {"ami": ("stream.ami",), "log": ("queue_log",), "both": ("stream.ami", "queue_log")}
 _WORDS = ("queue", "outcome", "agent", "ended_by", "transferred")
@@ -47,14 +48,13 @@ def _visit(visit: Visit) -> dict[str, Any]:
 
 
 def _words(contacts: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[Any]:
-    """What must be equal to the letter; but where nobody ended a talk and a source says so by chance, both are "?"."""
-    by_chance = {(visit["queue"], visit["agent"]) for contact in expected for visit in contact["visits"] if visit["ended_by"] == "?"}
+    """What must be equal to the letter; but what a source says by chance is "?" on both sides, if it is said at all."""
+    visits = [visit for contact in expected for visit in contact["visits"]]
+    by_chance = {(visit["queue"], visit["agent"], key) for visit in visits for key in _WORDS if visit[key] == BY_CHANCE}
 
     def words(visit: dict[str, Any]) -> tuple[Any, ...]:
-        said = {key: visit[key] for key in _WORDS}
-        if (visit["queue"], visit["agent"]) in by_chance and said["ended_by"] in ("caller", "agent"):
-            said["ended_by"] = "?"
-        return tuple(said.values())
+        where = visit["queue"], visit["agent"]
+        return tuple(BY_CHANCE if (*where, key) in by_chance and visit[key] is not None else visit[key] for key in _WORDS)
 
     return [(contact["outcome"], [words(visit) for visit in contact["visits"]]) for contact in contacts]
 

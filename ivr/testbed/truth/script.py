@@ -52,12 +52,16 @@ class Stay:
 Step = str | Stay
 
 
+BY_CHANCE = "?"
 Seconds = float | tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One entry into one queue as it really was. Times in s; a pair where the source can only know that it was between the two."""
+    """One entry into one queue as it really was. Times in s; a pair where the source can only know that it was between the two.
+
+    ``ended_by`` and ``transferred`` may be ``BY_CHANCE``: then the source says something, and means nothing by it.
+    """
 
     queue: str
     outcome: str
@@ -66,7 +70,7 @@ class Visit:
     ended_by: str | None = None
     talk: Seconds | None = None
     held: float = 0.0
-    transferred: bool = False
+    transferred: bool | str = False
 
 
 @dataclass(frozen=True, slots=True)
