@@ -5,6 +5,7 @@ Functions of a session, for ``ivr.reporting``. Cells don't hold these: they come
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -67,29 +68,42 @@ def unrecovered(session: Session, start: datetime, end: datetime, within: timede
     )
     for some in session.execute(query.order_by(row.started_at).execution_options(yield_per=IDS_AT_ONCE)).partitions():
         numbers = sorted({each.caller_index for each in some if each.caller_index})  # withheld: nobody knows him again
-        served = _served(session, numbers, [each.id for each in some])
+        ends = [each.ended_at or each.started_at for each in some]
+        # No further than this portion needs: a company's number may have called ten thousand times.
+        served = _served(session, numbers, [each.id for each in some], min(ends), max(ends) + within)
         for each in some:
             ended_at = each.ended_at or each.started_at
-            moments = [*served.get(each.caller_index, ()), *served.get(each.id, ())] if each.caller_index else served.get(each.id, ())
-            if not any(ended_at <= moment <= ended_at + within for moment in moments):
+            keys = [key for key in (each.caller_index, each.id) if key]
+            if not any(_within(served.get(key, ()), ended_at, ended_at + within) for key in keys):
                 yield Unrecovered(each.id, each.line or "", each.started_at, ContactOutcome(each.outcome))
 
 
-def _served(session: Session, numbers: Sequence[str], contacts: Sequence[str]) -> dict[str, list[datetime]]:
-    """When who has one of these numbers, or made one of these calls, talked to one of us."""
+def _served(
+    session: Session, numbers: Sequence[str], contacts: Sequence[str], first: datetime, last: datetime
+) -> dict[str, list[datetime]]:
+    """When who has one of these numbers, or made one of these calls, talked to one of us, from ``first`` to ``last``."""
     found: dict[str, list[datetime]] = {}
     answered = select(ContactRow.caller_index, ContactRow.answered_at).where(
-        ContactRow.caller_index.in_(numbers), ContactRow.answered_at.is_not(None)
+        ContactRow.caller_index.in_(numbers), ContactRow.answered_at >= first, ContactRow.answered_at <= last
     )
     for number, answered_at in session.execute(answered):
         if answered_at:
             found.setdefault(number, []).append(answered_at)
     row = CallbackRow
     called = select(row.number_index, row.contact, row.ended_at).where(
-        or_(row.number_index.in_(numbers), row.contact.in_(contacts)), row.state == State.DONE.value
+        or_(row.number_index.in_(numbers), row.contact.in_(contacts)),
+        row.state == State.DONE.value,
+        row.ended_at >= first,
+        row.ended_at <= last,
     )
     for number, contact, ended_at in session.execute(called):
         for key in (number, contact):
             if key and ended_at:
                 found.setdefault(key, []).append(ended_at)
-    return found
+    return {key: sorted(moments) for key, moments in found.items()}
+
+
+def _within(moments: Sequence[datetime], first: datetime, last: datetime) -> bool:
+    """Whether one of these, in order, lies between."""
+    place = bisect_left(moments, first)
+    return place < len(moments) and moments[place] <= last
