@@ -37,6 +37,7 @@ class RecordedStream:
     def facts(self) -> Iterator[Fact]:
         """In the stream's order. It begins with LinkEstablished and ends with LinkLost. Raises RecordingError."""
         begun = False
+        self._clock.now = _first_time(self.file)
         for line, message in messages(self.file):
             if is_banner(message):
                 if begun and not self._in_head:
@@ -85,5 +86,16 @@ class RecordedStream:
         if self._clock.guessed and not self._clock.told:
             self.warnings.append(
                 f"{self.file}: its {self._clock.guessed} events have no Timestamp (timestampevents=no): their times are drawn from "
-                "channels' ids and from the durations they tell, right to the second at best"
+                "channels' ids and from the durations they tell; outcomes hold, waits may come out too short"
             )
+
+
+def _first_time(file: Path) -> datetime:
+    """When the stream begins, as the first of its messages tells that tells any time; 1970 if none does."""
+    clock = RecordedClock()
+    unknown = clock.now
+    for _, message in messages(file):
+        clock.show(message)
+        if clock.now > unknown:
+            break
+    return clock.now
