@@ -31,7 +31,8 @@ def called_back(contact: str, number: str, hours: float, state: State) -> Callba
     at = NOON + timedelta(hours=hours)
     return CallbackRow(
         id=contact, key=contact, reason="abandoned", contact=contact, queue="hr", language="zh", number="",
-        number_index=SEALER.index(number), state=state.value, due_at=at, expires_at=at, attempts=1, created_at=at, created_by="", ended_at=at,
+        number_index=SEALER.index(number), state=state.value,
+        due_at=at, expires_at=at, attempts=1, created_at=at, created_by="", ended_at=at,
     )  # fmt: skip
 
 
