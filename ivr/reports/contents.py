@@ -29,7 +29,10 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The visits that entered within one half-hour of our clock, added up; whole contacts stand under the queue "". ``start`` is UTC."""
+    """The visits that entered within one half-hour of our clock, in longer reports one day, added up; contacts stand under the queue "".
+
+    ``start`` is aware UTC.
+    """
 
     start: datetime
     queue: str

@@ -18,7 +18,7 @@ from ivr.domain.measures import Limits
 from ivr.domain.tally import Tally
 from ivr.reporting import RECALLED_WITHIN
 from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing, by_line
-from ivr.reports.periods import Period
+from ivr.reports.periods import Kind, Period
 from ivr.shift_plan import ShiftPlan
 from ivr.store import beside_visits, figure_cells, report_counts
 from ivr.store.visit_rows import Key
@@ -45,7 +45,7 @@ def _gathered(session: Session, period: Period, zone: ZoneInfo, limits: Limits, 
     start, end = period.start(zone), period.end(zone)
     longest_short_s = max(known.short_s for known in (limits.default, *limits.lines.values()))
     gave_up_ms = report_counts.gave_up_within(session, start, end, longest_short_s)
-    cells = tuple(_cells(session, start, end, zone))
+    cells = tuple(_cells(session, start, end, zone, Grain.HALF if period.kind is Kind.DAY else Grain.DAY))
     return Gathered(
         cells=cells,
         by_line=by_line(cells),
@@ -59,9 +59,9 @@ def _gathered(session: Session, period: Period, zone: ZoneInfo, limits: Limits, 
     )
 
 
-def _cells(session: Session, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[Cell]:
+def _cells(session: Session, start: datetime, end: datetime, zone: ZoneInfo, grain: Grain) -> Iterator[Cell]:
     def place(moment: datetime) -> datetime:
-        return floor(moment, Grain.HALF, zone)
+        return floor(moment, grain, zone)
 
     found = figure_cells.read(session, start, end, place)
 

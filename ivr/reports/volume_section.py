@@ -72,17 +72,13 @@ def _days(t: Teller) -> tuple[Table, tuple[Chart, ...]]:
 
 
 def _profile(t: Teller, days: int) -> Chart:
-    """The mean day: how many enter the queues in each half-hour."""
-    offered: Counter[str] = Counter()
-    for cell in t.contents.now.cells:
-        offered[_clock(t, cell.start)] += cell.tally.entered
-    labels = [f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30)]
-    return Chart(
-        t.word("volume.profile"),
-        "stacked",
-        tuple(labels),
-        (Series(t.word("offered"), tuple(round(offered[label] / days, 2) for label in labels)),),
-    )
+    """The mean day: how many call in each half-hour."""
+    counted: Counter[str] = Counter()
+    for slot, count in t.contents.now.calls.by_half_hour.items():
+        counted[_clock(t, slot)] += count
+    labels = tuple(f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30))
+    mean = Series(t.word("volume.calls"), tuple(round(counted[label] / days, 2) for label in labels))
+    return Chart(t.word("volume.profile"), "stacked", labels, (mean,))
 
 
 def _answered_and_lost(t: Teller, title: str, labels: Sequence[str], found: Sequence[Figures | None]) -> Chart:

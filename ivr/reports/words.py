@@ -85,7 +85,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "volume.talked": ("呼出接通坐席", "dialled and talked to an agent"),
     "volume.half_hours": ("各半小时呼入", "Offered by half-hour"),
     "volume.days": ("每日呼入", "Offered by day"),
-    "volume.profile": ("各时段平均每日呼入", "Offered by half-hour, mean of a day"),
+    "volume.profile": ("各半小时来电，每日平均", "Calls by half-hour, mean of a day"),
     "volume.loss_days": ("每日呼损率", "Loss rate by day"),
     # lines, queues
     "lines": ("各业务线", "Lines"),
