@@ -22,6 +22,7 @@ class RecordedClock:
     def __init__(self) -> None:
         self.now = datetime.fromtimestamp(0, UTC)
         self.told = 0  # events with a Timestamp; FullyBooted never has one
+        self.sure = False  # whether anything has told a time that is the message's own
         self.guessed = 0  # and without
         self._begun: dict[tuple[str, str], datetime] = {}  # (what, channel) → when
 
@@ -30,14 +31,17 @@ class RecordedClock:
         event = message.event
         told = timestamp(message.get("Timestamp")) if message.keys[2:3] == ("Timestamp",) else None
         if told is not None:
-            self.now, self.told = told, self.told + 1
+            self.now, self.told, self.sure = told, self.told + 1, True
             return
         if not event or message.keys[1:2] != ("Privilege",):  # a response, or an item of a list: those never have one
             self.now = max(self.now, _answered_at(message) or self.now)
+            self.sure = self.sure or message.get("Ping") == "Pong"
+            return
+        if event == "FullyBooted":
             return
         self.guessed += 1
         if guess := self._guess(event, message):
-            self.now = max(self.now, guess)
+            self.now, self.sure = max(self.now, guess), True
         self._note(event, message)
 
     def _note(self, event: str, message: AmiMessage) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ami_bridge.ami_wire import AmiMessage
 from ami_bridge.asterisk_start import StartWatch, start_of
-from ami_bridge.facts import AsteriskStarted, Fact, LinkEstablished, LinkLost, SnapshotComplete
+from ami_bridge.facts import AsteriskStarted, CallerWaiting, Fact, LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.translate import Suspicion, Translator
 from ivr.recorded_clock import RecordedClock
 from ivr.recordings import is_banner, messages
@@ -37,7 +37,7 @@ class RecordedStream:
     def facts(self) -> Iterator[Fact]:
         """In the stream's order. It begins with LinkEstablished and ends with LinkLost. Raises RecordingError."""
         begun = False
-        self._clock.now = _first_time(self.file)
+        self._clock.now, timed = _first_time(self.file)
         for line, message in messages(self.file):
             if is_banner(message):
                 if begun and not self._in_head:
@@ -45,6 +45,8 @@ class RecordedStream:
                 continue
             self._clock.show(message)
             found = [*self._of_connection(message), *self._of_event(line, message)]
+            if not timed:  # nobody knows since when who waits has waited
+                found = [fact for fact in found if not isinstance(fact, CallerWaiting)]
             if found and not begun:
                 begun = True
                 yield LinkEstablished(found[0].at, "", None)
@@ -90,12 +92,11 @@ class RecordedStream:
             )
 
 
-def _first_time(file: Path) -> datetime:
-    """When the stream begins, as the first of its messages tells that tells any time; 1970 if none does."""
+def _first_time(file: Path) -> tuple[datetime, bool]:
+    """When the stream begins, as the first of its messages tells that tells its time; 1970, and False, if none does."""
     clock = RecordedClock()
-    unknown = clock.now
     for _, message in messages(file):
         clock.show(message)
-        if clock.now > unknown:
+        if clock.sure:
             break
-    return clock.now
+    return clock.now, clock.sure

@@ -34,6 +34,46 @@ def test_a_capture_tells_what_happened(capture: str, visits: list[tuple[Any, ...
     assert [contact["outcome"] for contact in told["contacts"]] == [outcome]
 
 
+OF_THE_LOG = {
+    "answered_caller_hangs-0": [("q1", "abandoned_wait", 8.0), ("q1", "answered", 2.0)],  # two calls under one id
+    "abandon-0": [("q2", "abandoned_ring", 5.0)],
+    "timeout-0": [("q2", "flow_timeout", 4.0)],
+    "exitkey-0": [("q2", "flow_key", 2.0)],
+    "redirect_caller-0": [("q1", "answered", 2.0)],
+    "m-1": [("q1", "answered", 2.0)],
+    "m-2": [("q1", "abandoned_wait", 7.0)],  # Asterisk was stopped, which this log has no row of
+}
+
+
+def test_the_log_alone_tells_all_of_these_calls() -> None:
+    found = replay([CAPTURES / "queue_log.sample"])
+    told = {contact.id: [(visit.queue, visit.outcome, visit.wait_s) for visit in contact.visits] for contact in found.contacts}
+    assert told == OF_THE_LOG
+    assert all(visit.quality == "reconstructed" for contact in found.contacts for visit in contact.visits)
+    assert ["of no call" in warning for warning in found.warnings] == [True]  # a row forged by AMI's QueueLog
+
+
+@pytest.mark.parametrize("capture", ["abandon", "timeout", "exitkey", "redirect_caller", "answered_caller_hangs"])
+def test_stream_and_log_together_are_as_fine_as_the_stream(capture: str) -> None:
+    alone = replay([CAPTURES / f"{capture}.ami"]).contacts[0].visits[0]
+    both = [
+        v for c in replay([CAPTURES / f"{capture}.ami", CAPTURES / "queue_log.sample"]).contacts for v in c.visits if len(v.sources) > 1
+    ]
+    assert [(v.outcome, v.wait_s, v.talk_s, v.ended_by, v.quality) for v in both] == [
+        (alone.outcome, alone.wait_s, alone.talk_s, alone.ended_by, "exact")
+    ]
+
+
+def test_whom_asterisks_stop_cut_off_gave_nothing_up() -> None:
+    """The stream begins with the hang-ups; the log has the beginnings. It was told 17 s later that Asterisk stopped."""
+    found = replay([CAPTURES / "core_stop_now.ami", CAPTURES / "queue_log.sample"])
+    cut = {contact.id: contact.visits[0] for contact in found.contacts if contact.cut_off}
+    assert {name: (visit.outcome, visit.ended_by) for name, visit in cut.items()} == {
+        "m-1": ("answered", "system"),
+        "m-2": ("failed", None),
+    }
+
+
 @pytest.mark.parametrize("capture", ["asyncagi", "members", "snapshot_midcall", "injected_callerid"])
 def test_a_capture_without_callers_in_queues_tells_of_none(capture: str) -> None:
     assert replay([CAPTURES / f"{capture}.ami"]).contacts == []
