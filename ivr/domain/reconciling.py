@@ -97,6 +97,8 @@ def _complete(told: Visit, log: Visit) -> None:
         told.outcome, told.inferred = _by_row(told, log), False
     elif half_seen and told.outcome in _HUNG_UP and log.outcome is VisitOutcome.ABANDONED_RING:
         told.outcome = log.outcome  # what rang, rang while nobody watched
+    if told.outcome is VisitOutcome.ANSWERED and told.answered_at is None:  # joined in a gap; what came after it didn't say with whom
+        told.agent, told.answered_at, told.reconstructed = told.agent or log.agent, log.answered_at, True
     if told.outcome is VisitOutcome.ANSWERED and log.talk_ended_at:
         _take_talk_end(told, log)
 
