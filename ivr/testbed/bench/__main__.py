@@ -131,7 +131,7 @@ def option_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--visits",
         type=_positive(int, LARGEST_MONTH),
-        help=f"how many the reported month has (default {RECORDS_VISITS}); ten million take half an hour and 6 GB in the temporary folder",
+        help=f"how many the reported month has (default {RECORDS_VISITS}); ten million take gigabytes in the temporary folder, and hours",
     )
     parser.add_argument("--rounds", type=_positive(int), help=f"how often each way is measured (default {FULL.rounds})")
     parser.add_argument("--rate", type=_positive(float), help=f"new calls a second (default {FULL.rate:g})")
