@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.table import Table
 from sqlalchemy.orm import Session
 
 from ivr.agent_reporting import agent_rows, interval_as_json, joined, local, row_as_json, tally_as_json
 from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, print_json, read_store, settings_from
+from ivr.cli_tables import print_fitting
 from ivr.domain.agent_figures import tally
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.shifts import ShiftsError
@@ -56,14 +56,15 @@ def now_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"at": local(now, zone), "agents": records})
         return
-    table = Table("agent", "state", "since", "for", "queue", "call", "reason", "handled", "occupancy", "AHT s", "quality")
+    heads = ("agent", "state", "since", "for", "queue", "call", "reason", "handled", "occupancy", "AHT s", "quality")
+    rows = []
     for record in records:
         today_ = record["today"]
         since = (record["from"] or "")[11:19]
         cells = (record["agent"], record["state"], since, _duration(record["seconds"]), record["queue"], record["call"], record["reason"])
         figures = (today_["handled"], _percent(today_["occupancy"]), today_["aht"], record["quality"])
-        table.add_row(*(_cell(value) for value in (*cells, *figures)))
-    plain_console().print(table)
+        rows.append([_cell(value) for value in (*cells, *figures)])
+    print_fitting(plain_console(), heads, rows, least=("call", "quality", "AHT s", "occupancy", "since"))
 
 
 @app.command(epilog="Example: ivrd agents report --from 2026-11-01 --to 2026-12-01 --format csv")
@@ -88,7 +89,7 @@ def report(
     elif form is Format.CSV:
         typer.echo(_csv(records), nl=False)
     else:
-        plain_console().print(_table(records))
+        print_fitting(plain_console(), _HEADS, _rows(records), least=_LEAST)
 
 
 @app.command(epilog='Example: ivrd agents intervals "Li Na" --from 2026-11-21')
@@ -115,12 +116,13 @@ def intervals(
     if as_json:
         print_json(records)
         return
-    table = Table("from", "to", "for", "state", "queue", "call", "reason", "quality")
+    rows = []
     for record in records:
         ends = record["to"][11:19] if record["to"] else None
         cells = (record["from"][:19].replace("T", " "), ends, _duration(record["seconds"]), record["state"], record["queue"])
-        table.add_row(*(_cell(value) for value in (*cells, record["call"], record["reason"], record["quality"])))
-    plain_console().print(table)
+        rows.append([_cell(value) for value in (*cells, record["call"], record["reason"], record["quality"])])
+    heads = ("from", "to", "for", "state", "queue", "call", "reason", "quality")
+    print_fitting(plain_console(), heads, rows, least=("call", "quality", "queue"))
 
 
 def _plan(settings: Settings) -> ShiftPlan:
@@ -153,25 +155,32 @@ def _moment(text: str, zone: ZoneInfo) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _table(records: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "agent", "logged in", "available", "talk", "hold", "wrap-up", "break", "over", "offers", "handled", "refused", "no answer"
-    )
-    for name in ("cancelled", "out", "in", "occupancy", "per hour", "AHT s", "adherence"):
-        table.add_column(name)
-    for record in records:
-        times = (_duration(record[name]) for name in ("logged_in", "available", "talk", "hold", "wrap_up", "on_break", "over_break"))
-        counts = ("offers", "handled", "refused", "no_answer", "cancelled", "transferred_out", "transferred_in")
-        table.add_row(
+_HEADS = (
+    *("agent", "logged in", "available", "talk", "hold", "wrap-up", "break", "over", "offers", "handled", "refused", "no answer"),
+    *("cancelled", "out", "in", "occupancy", "per hour", "AHT s", "adherence"),
+)
+# In the order in which they give way on a narrow terminal.
+_LEAST = (
+    *("in", "out", "cancelled", "over", "hold", "wrap-up", "available", "per hour", "talk", "no answer", "break", "logged in"),
+    *("AHT s", "refused", "adherence"),
+)
+
+
+def _rows(records: list[dict[str, Any]]) -> list[list[str]]:
+    counts = ("offers", "handled", "refused", "no_answer", "cancelled", "transferred_out", "transferred_in")
+    times = ("logged_in", "available", "talk", "hold", "wrap_up", "on_break", "over_break")
+    return [
+        [
             record["agent"] or "all",
-            *times,
+            *(_duration(record[name]) for name in times),
             *(str(record[name]) for name in counts),
             _percent(record["occupancy"]),
             _cell(record["handled_per_hour"]),
             _cell(record["aht"]),
             _percent(record["adherence"]),
-        )
-    return table
+        ]
+        for record in records
+    ]
 
 
 def _csv(records: list[dict[str, Any]]) -> str:

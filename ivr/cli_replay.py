@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, settings_from
+from ivr.cli_tables import NOTHING, print_fitting
 from ivr.replaying import RecordingError
 from ivr.replaying import replay as replay_files
 
 _COLUMNS = ("contact", "queue", "outcome", "wait", "ring", "talk", "agent", "ended by", "quality", "source")
+_SECONDS = ("wait", "ring", "talk")
 
 
 def replay(
@@ -32,10 +33,10 @@ def replay(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    table = Table(*(f"{name} s" if name in ("wait", "ring", "talk") else name for name in _COLUMNS))
-    for visit in told["visits"]:
-        table.add_row(*("-" if (value := visit[name.replace(" ", "_")]) is None else str(value) for name in _COLUMNS))
-    plain_console().print(table)
+    rows = [[NOTHING if (value := visit[name.replace(" ", "_")]) is None else str(value) for name in _COLUMNS] for visit in told["visits"]]
+    print_fitting(
+        plain_console(), [f"{name} s" if name in _SECONDS else name for name in _COLUMNS], rows, least=("source", "ring s", "quality")
+    )
     for visit in told["visits"] if explain else ():
         typer.echo(f"{visit['contact']} in {visit['queue']}: {visit['why']}")
     for line in (*(gap["why"] for gap in found.gaps), *found.warnings):

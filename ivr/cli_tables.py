@@ -1,0 +1,39 @@
+"""Tables that a terminal of any width shows without breaking words: what says nothing is left out, then what matters least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+NOTHING = "-"  # a cell without a value
+
+
+def print_fitting(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, least: Sequence[str], title: str = "") -> None:
+    """``least``: heads in the order in which they give way where the console is too narrow. What isn't shown is named below."""
+    shown = [place for place, head in enumerate(heads) if place == 0 or not rows or any(row[place] != NOTHING for row in rows)]
+    table = _table(heads, rows, shown, title)
+    left_out = []
+    unbounded = console.options.update(max_width=10_000)  # or a table measures no wider than the console
+    for head in least:
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            break
+        if (place := heads.index(head)) in shown:
+            shown.remove(place)
+            left_out.append(head)
+            table = _table(heads, rows, shown, title)
+    console.print(table)
+    if left_out:
+        console.print(f"  not shown at this width: {', '.join(left_out)}")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[int], title: str) -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place in shown:
+        table.add_column(heads[place], no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[place] for place in shown))
+    return table
