@@ -32,7 +32,7 @@ setup-test:
 	@docker/setup.sh test
 
 test: setup-test ## unit, golden, service, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
-	$(VENV)/python -m pytest -n auto --dist loadfile tests/unit tests/golden tests/service tests/property tests/contract
+	$(VENV)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/property tests/contract tests/service tests/golden tests/unit
 	$(VENV)/python -m pytest tests/acceptance -m 'not crowd'
 	$(VENV)/python -m pytest tests/acceptance -m crowd
 
