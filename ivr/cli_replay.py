@@ -35,7 +35,10 @@ def replay(
         return
     rows = [[NOTHING if (value := visit[name.replace(" ", "_")]) is None else str(value) for name in _COLUMNS] for visit in told["visits"]]
     print_fitting(
-        plain_console(), [f"{name} s" if name in _SECONDS else name for name in _COLUMNS], rows, least=("source", "ring s", "quality")
+        plain_console(),
+        [f"{name} s" if name in _SECONDS else name for name in _COLUMNS],
+        rows,
+        least=("source", "ring s", "quality", "ended by", "talk s"),
     )
     for visit in told["visits"] if explain else ():
         typer.echo(f"{visit['contact']} in {visit['queue']}: {visit['why']}")

