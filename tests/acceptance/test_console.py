@@ -181,8 +181,10 @@ async def test_the_page_s_figures_are_the_report_s(desk: Desk) -> None:
     rows = {row["queue"]: row for row in json.loads(told.out)["rows"]}
     board = {queue["queue"]: queue["today"] for queue in (await desk.json("board"))["queues"]}
     for name in ("hr", "course", "complaint"):
-        for figure in ("offered", "answered", "abandoned", "abandoned_ring", "flow_out", "lost", "sl", "abandon", "answered_within"):
+        for figure in ("offered", "answered", "abandoned", "abandoned_ring", "flow_out", "lost", "answered_within"):
             assert board[name][figure] == rows[name][figure], (name, figure)
+        for figure in ("sl", "abandon"):  # of which the report tells more definitions
+            assert board[name][figure].items() <= rows[name][figure].items(), (name, figure)
     assert board["course"]["answered"] >= 1
     assert board["hr"]["abandoned_ring"] >= 1
 
