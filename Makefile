@@ -33,7 +33,8 @@ setup-test:
 
 test: setup-test ## unit, golden, service, property, contract and acceptance tests; acceptance calls a real Asterisk by SIP
 	$(VENV)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/property tests/contract tests/service tests/golden tests/unit
-	$(VENV)/python -m pytest tests/acceptance -m 'not crowd'
+	$(VENV)/python -m pytest tests/acceptance -m 'scene and not crowd'
+	$(VENV)/python -m pytest tests/acceptance -m 'not scene and not crowd'
 	$(VENV)/python -m pytest tests/acceptance -m crowd
 
 check: setup ## ruff, mypy --strict, import rules, lock file
