@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
@@ -19,13 +19,14 @@ from ivr.cli_tables import print_fitting
 from ivr.domain.agent_figures import tally
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.shifts import ShiftsError
+from ivr.domain.spoken_periods import period
 from ivr.settings import Settings
 from ivr.shift_plan import ShiftPlan, load_shifts
 from ivr.store import agents as store
 from ivr.views import spreadsheet_safe
 
 app = typer.Typer(help="Agents: what they do now, their figures, how their time went.", no_args_is_help=True)
-FromOption = Annotated[str, typer.Option("--from", help="Beginning, ISO 8601; today's midnight by default.")]
+FromOption = Annotated[str, typer.Option("--from", help="Beginning, ISO 8601 or a word such as this-week; today by default.")]
 ToOption = Annotated[str, typer.Option("--to", help="End, not included; now by default.")]
 ZoneOption = Annotated[str, typer.Option("--tz", help="Time zone; the hotline's by default.")]
 
@@ -141,18 +142,12 @@ def _period(settings: Settings, from_: str, to: str, tz: str) -> tuple[datetime,
     now = datetime.now(UTC)
     try:
         zone = ZoneInfo(tz) if tz else settings.zone
-        start = _moment(from_, zone) if from_ else floor(now, Grain.DAY, zone)
-        end = _moment(to, zone) if to else now + timedelta(seconds=1)
+        start, end = period(from_, to, now, zone)
     except (ValueError, OverflowError, ZoneInfoNotFoundError) as error:
         fail(str(error))
     if start >= end:
         fail("--from must be before --to")
     return start, end, now, zone
-
-
-def _moment(text: str, zone: ZoneInfo) -> datetime:
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 _HEADS = (

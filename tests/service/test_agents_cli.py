@@ -152,7 +152,7 @@ def test_now_shows_who_is_in_what_state(runner: CliRunner) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["report", "--from", "yesterday"], "Invalid isoformat string: 'yesterday'"),
+        (["report", "--from", "soon"], "'soon' is no time: write 2026-11-21, 2026-11-21T08:30, or one of today, yesterday"),
         (["report", "--from", "2026-11-21", "--to", "2026-11-20"], "--from must be before --to"),
         (["report", "--tz", "Mars/Olympus"], "No time zone found with key Mars/Olympus"),
         (["intervals", "Nobody"], "nothing is known of an agent 'Nobody' in this period"),
