@@ -21,11 +21,11 @@ from ami_bridge.queue_log import QueueLogReader
 from ami_bridge.requests import Request
 from callbacks.model import Dial, Result
 from callbacks.ports import Sent
+from ivr.domain.contact_book import OURS
 from ivr.domain.numbers import spoken
 
 log = structlog.get_logger(__name__)
 
-OURS = "cb-"
 DEFAULT_WAIT_S = 90
 _NOBODY_THERE = (0, 4, 5)  # device states unknown, invalid, unavailable
 _NO_ANSWER_CAUSES = (18, 19)  # Q.850: no user responding, no answer from user

@@ -21,6 +21,7 @@ from ami_bridge.facts import CallerQueued
 from ivr.alerts.consequence import covering
 from ivr.alerts.messages import BOOKS_AGREE, BOOKS_DRIFT, BooksAlert, channel_of, row
 from ivr.domain.conservation import Drift, Flow, Kind, log_drifts, sentence, waiting_drifts
+from ivr.domain.contact_book import OURS
 from ivr.domain.contacts import Contact, Quality
 from ivr.domain.ledger import Source
 from ivr.domain.tally import Tally, total
@@ -39,7 +40,6 @@ ASKING_S = 10.0
 SETTLED = timedelta(minutes=3)  # what is older has been written, by us and by Asterisk
 LOOKED_AT = timedelta(minutes=10)
 SECONDS_APART = timedelta(seconds=5)  # queue_log's whole seconds and AMI's microseconds of one entry
-CALLED_BY_US = "cb-"  # who is called back waits in a queue too, and is no call of his own
 SUBJECT = "books"
 
 
@@ -106,7 +106,8 @@ class ConservationWatch:
             if visit := contact.open_visit:
                 ours.setdefault(visit.queue, set()).add(visit.call or contact.call)
         asked = {
-            queue: frozenset(call for call in calls if not call.startswith(CALLED_BY_US))
+            # Who is called back waits in a queue too, and is no call of his own.
+            queue: frozenset(call for call in calls if not call.startswith(OURS))
             for queue, calls in theirs.items()
             if queue in self._queues
         }
