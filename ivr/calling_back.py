@@ -20,7 +20,8 @@ from callbacks.model import Callback, Result
 from callbacks.policy import Policy
 from callbacks.timer import CallbackTimer
 from callflows.calendar import StaffedHours
-from ivr.callback_dialler import OURS, AmiDialler, Link, reported_result
+from ivr.callback_dialler import AmiDialler, Link, reported_result
+from ivr.domain.contact_book import OURS
 from ivr.promises import allow_list
 from ivr.settings import Settings
 from ivr.store import callbacks as store
