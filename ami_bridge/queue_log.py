@@ -9,6 +9,8 @@ in it is escaped, and some of it is a stranger's:
   of number, so what begins within 80 bytes behind such a row is refused. A number that holds a position too (``06|1`` and a line break)
   can't be told from the truth: the dialplan has to filter the number before anything else, and where AMI tells of a call, it wins.
 * A row of a call that names none (AMI's QueueLog lets anybody write one), or of an agent without a name, is refused.
+* An attended transfer into an application puts the caller into the channel of the agent's second call. Where app_queue hears of that before
+  it hears of the transfer, the row of the talk's end bears the second call's name: queue, agent and length say whose talk it was.
 * ``|`` in a queue's or a member's name moves the verb. Where what stands in its place can't be a verb, and one place alone fits, the
   names are put together again.
 """
@@ -17,15 +19,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ami_bridge.facts import AnyFact, QueueExited, TalkEnded
-from ami_bridge.queue_log_verbs import NOBODY, VERBS, Row, UnreadableRowError, entered_unseen
+from ami_bridge.facts import AgentAnswered, AnyFact, CallTransferred, QueueExited, TalkEnded
+from ami_bridge.queue_log_verbs import NOBODY, VERBS, Row, UnreadableRowError, entered_unseen, talked_s
 
 # logger.c formats a row into 8192 bytes; the time and the names before it come on top.
 MAX_LINE_BYTES = 16 * 1024
 _OTHER_YEAR = timedelta(days=200)  # no hotline is silent as long, no clock is set by as much unless it was wrong
 _BACKWARDS = timedelta(seconds=2)  # threads write rows a moment out of turn
+_ROUNDED_S = 2  # what two times and a length in whole seconds may disagree by
 _LONGEST_NUMBER_BYTES = 80  # AST_CHANNEL_NAME: what SIP leaves of a caller's number
 _NO_CALLS = frozenset({"", NOBODY, "MANAGER", "CLI", "REALTIME"})
 _MOST_QUEUES = 10_000
@@ -50,6 +54,7 @@ class QueueLogReader:
         self._elsewhere: tuple[datetime, tuple[AnyFact, ...]] | None = None  # a row of another year, until the next tells if time moved
         self._queues: set[str] = set()
         self._visits: dict[tuple[str, str], None] = {}  # open now: a call in a queue, in the order they began
+        self._talks: dict[tuple[str, str], tuple[str, datetime]] = {}  # an agent in a queue → the call and since when
         self._strange_bytes = 0  # so many bytes from here may be the rest of a caller's number
 
     @property
@@ -150,12 +155,23 @@ class QueueLogReader:
             self._odd(
                 "field count", f"{row.verb} has {count} fields where Asterisk writes {verb.most} at most; what is known of it was read"
             )
+        named, row = row, self._of_the_talk(row)
         facts = verb.facts(row)
+        if named is not row and row.text(0) == "APP":
+            facts = tuple(replace(fact, place=named.call) if isinstance(fact, CallTransferred) else fact for fact in facts)
         if verb.of_call and verb.of_queue:
             facts = self._begun(row, facts)
         if verb.of_queue and len(self._queues) < _MOST_QUEUES:
             self._queues.add(row.queue)
         return facts
+
+    def _of_the_talk(self, row: Row) -> Row:
+        """The row, by the name of the caller whose talk it ends, if it bears that of a call which never was in this queue."""
+        call, since = self._talks.get((row.queue, row.agent), ("", row.at))
+        length = talked_s(row)
+        if not call or length is None or (row.call, row.queue) in self._visits:
+            return row
+        return replace(row, call=call) if abs((row.at - since).total_seconds() - length) <= _ROUNDED_S else row
 
     def _begun(self, row: Row, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:
         """The facts, and before them what is known of the beginning of a visit that this log doesn't hold."""
@@ -167,6 +183,13 @@ class QueueLogReader:
             self._visits[visit] = None
         if isinstance(facts[-1], QueueExited | TalkEnded):
             self._visits.pop(visit, None)
+        match facts[-1]:
+            case AgentAnswered():
+                if len(self._talks) >= _MOST_VISITS:
+                    del self._talks[next(iter(self._talks))]
+                self._talks[row.queue, row.agent] = row.call, row.at
+            case TalkEnded():
+                self._talks.pop((row.queue, row.agent), None)
         return unseen + facts
 
     def _in_time(self, at: datetime, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:

@@ -188,6 +188,12 @@ def entered_unseen(row: Row) -> tuple[AnyFact, ...]:
     return (CallerWaiting(row.at, "", row.call, row.queue, int(place) if is_number(place) else 0, waited),)
 
 
+def talked_s(row: Row) -> int | None:
+    """How long the talk was that a row ends, in whole seconds; None where it ends none, or doesn't say."""
+    told = row.data[-3:] if VERBS[row.verb].talked else ()
+    return int(told[1]) if len(told) == 3 and all(is_number(text) for text in told) else None
+
+
 def _nothing(row: Row) -> tuple[AnyFact, ...]:
     return ()
 

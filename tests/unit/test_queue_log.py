@@ -185,6 +185,25 @@ def test_a_beginning_is_told_once() -> None:
     assert [type(fact) for fact in found] == [CallerWaiting, AgentRang, AgentAnswered, TalkEnded]
 
 
+def test_a_talk_whose_end_bears_the_agents_second_call_is_the_callers() -> None:
+    second = "1795296024.9"
+    connected = row(f"{CALL}|hr|A|CONNECT|9|leg|4", -6)
+    waits = row(f"{second}|product|NONE|ENTERQUEUE||201|1", -2)
+    found, _ = read(entered(), connected, waits, row(f"{second}|hr|A|ATTENDEDTRANSFER|APP|Queue|2|6|1"))
+    assert found[-2:] == [
+        CallTransferred(AT, "", CALL, TransferKind.ATTENDED, "", "Queue", place=second),
+        TalkEnded(AT, "", CALL, "hr", "A", EndedBy.TRANSFER),
+    ]
+
+
+@pytest.mark.parametrize("end", ["A|ATTENDEDTRANSFER|APP|Queue|2|90|1", "B|ATTENDEDTRANSFER|APP|Queue|2|6|1", "A|COMPLETEAGENT|2|6"])
+def test_an_end_that_fits_no_talk_keeps_its_call(end: str) -> None:
+    second = "1795296024.9"
+    found, _ = read(entered(), row(f"{CALL}|hr|A|CONNECT|9|leg|4", -6), row(f"{second}|hr|{end}"))
+    assert isinstance(found[-1], TalkEnded)
+    assert found[-1].call == second
+
+
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
