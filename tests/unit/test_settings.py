@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from ivr.settings import SHIPPED_CONFIG, Settings, SettingsError, load
+from ivr.settings.parts import Section, Texts
 
 BASE = """\
 [lines.hr]
@@ -39,6 +45,30 @@ def test_the_shipped_file_is_the_defaults() -> None:
     shipped = load(SHIPPED_CONFIG, {})
     bare = Settings()
     assert shipped.model_copy(update={"lines": {}, "queues": {}}) == bare
+
+
+def leaves(model: type[BaseModel], place: str = "") -> Iterator[str]:
+    """Each setting as a pattern of its name in the manual: ``agents.*.contact``."""
+    for name, field in model.model_fields.items():
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type) and issubclass(kind, Section)]
+        below = f"{place}{name}.*." if get_args(field.annotation) else f"{place}{name}."
+        if kinds and not issubclass(kinds[0], Texts):
+            yield from leaves(kinds[0], below)
+        else:
+            yield place + name
+
+
+def test_the_manual_names_each_setting_and_no_other() -> None:
+    table, named = "", set()
+    for line in SHIPPED_CONFIG.read_text(encoding="utf-8").splitlines():
+        text = line.removeprefix("# ")
+        if header := re.match(r"\[([a-z0-9_.-]+)\]", text):
+            table = f"{header[1]}."
+        elif key := re.match(r"([a-z_]+) = ", text):
+            named.add(table + key[1])
+    patterns = list(leaves(Settings))
+    assert [pattern for pattern in patterns if not fnmatch.filter(named, pattern)] == []
+    assert [name for name in named if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
 
 
 @pytest.mark.parametrize(
