@@ -14,8 +14,9 @@ import typer
 from sqlalchemy.orm import Session
 
 from ivr.agent_reporting import agent_rows, interval_as_json, joined, local, row_as_json, tally_as_json
-from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, print_json, read_store, settings_from
-from ivr.cli_tables import print_fitting
+from ivr.cli_common import ConfigOption, JsonOption, fail, print_json, settings_from
+from ivr.cli_store import read_store
+from ivr.cli_tables import plain_console, print_fitting
 from ivr.domain.agent_figures import tally
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.shifts import ShiftsError

@@ -17,7 +17,9 @@ from rich.table import Column, Table
 from callbacks.model import State
 from ivr.asterisk_plan import last_resort_queue
 from ivr.callback_view import callback_as_json
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_store import opened_store, read_store
+from ivr.cli_tables import plain_console
 from ivr.domain.numbers import normalise
 from ivr.promises import Promises, RefusedError, Terms, allow_list
 from ivr.settings import Settings, SettingsError

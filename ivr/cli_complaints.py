@@ -14,7 +14,9 @@ from rich.table import Table
 
 from ivr.asterisk_plan import last_resort_queue
 from ivr.cases import Cases, OnInformed, nothing_follows
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_store import opened_store, read_store
+from ivr.cli_tables import plain_console
 from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
 from ivr.follow_up import promise_follow_up
 from ivr.promises import Promises, Terms, allow_list

@@ -23,12 +23,12 @@ def flow_folder(settings: Settings) -> Path:
 
 
 def sources_at(place: Path) -> dict[str, str]:
-    """The flow files of a folder; or the one file, with those beside it that it runs. Raises FlowError, OSError, UnicodeDecodeError."""
+    """The flow files of a folder; or the one file, with those beside it that it runs. Raises FlowError."""
     if place.is_dir():
         return loader.read_folder(place)
-    sources = {str(place): place.read_text(encoding="utf-8")}
+    sources = {str(place): loader.read_file(place)}
     while beside := [path for name in sorted(_run_elsewhere(sources)) if (path := place.with_name(f"{name}.yaml")).is_file()]:
-        more = {str(path): path.read_text(encoding="utf-8") for path in beside if str(path) not in sources}
+        more = {str(path): loader.read_file(path) for path in beside if str(path) not in sources}
         if not more:
             break
         sources |= more
@@ -48,7 +48,7 @@ def flow_in(place: Path, sources: dict[str, str]) -> Flow | None:
 def book_and_flow(name: str, settings: Settings) -> tuple[FlowBook, str]:
     """The flow of that name among the hotline's, or the one in that file with those beside it that it runs.
 
-    Raises FlowError, OSError, UnicodeDecodeError, and ValueError for a name that no flow has.
+    Raises FlowError, and ValueError for a name that no flow has.
     """
     place = Path(name)
     if place.is_file():

@@ -18,7 +18,8 @@ from callflows.drawing_text import mermaid, tree
 from callflows.flow import FlowBook
 from callflows.loader import FlowError
 from callflows.traffic import Traffic, traffic
-from ivr.cli_common import ConfigOption, fail, read_store, settings_from
+from ivr.cli_common import ConfigOption, fail, settings_from
+from ivr.cli_store import read_store
 from ivr.settings import Settings
 from ivr.store import flow_versions as store
 

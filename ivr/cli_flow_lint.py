@@ -20,7 +20,10 @@ from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
 from ivr.cli_flow_common import flow_folder, flow_in, sources_at
 from ivr.settings import Settings
 
+app = typer.Typer()
 
+
+@app.command("lint", epilog="Example: ivrd flow lint callflows/flows")
 def lint_flows(
     place: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER|FILE]", help="A folder of flow files, or one file; the hotline's by default.")

@@ -11,9 +11,10 @@ from callflows.flow_schema import flow_schema, key_table
 from callflows.problems import near
 from ivr.cli_common import fail, print_json
 
-EPILOG = "Example: ivrd flow schema > flow.json; ivrd flow schema --node menu"
+app = typer.Typer()
 
 
+@app.command(epilog="Example: ivrd flow schema > flow.json; ivrd flow schema --node menu")
 def schema(
     node: Annotated[str | None, typer.Option("--node", metavar="KIND", help="Only the keys of this kind of node, as a table.")] = None,
 ) -> None:

@@ -23,7 +23,10 @@ from ivr.cli_flow_common import book_and_flow, simulated_house
 from ivr.domain.numbers import normalise, spoken
 from ivr.terminal_caller import HELP, TerminalCaller, terminal_keyboard
 
+app = typer.Typer()
 
+
+@app.command("simulate", epilog='Example: ivrd flow simulate hotline --keys "4 12345678# 1 1 t6 # #" --at 2026-02-14T10:00:00+08:00')
 def simulate_flow(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A flow's name, or a flow file.")] = "hotline",
     config: ConfigOption = None,

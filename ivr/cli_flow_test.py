@@ -18,7 +18,10 @@ from callflows.loader import FlowError
 from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
 from ivr.cli_flow_common import flow_folder, tested_house
 
+app = typer.Typer()
 
+
+@app.command("test", epilog="Example: ivrd flow test callflows/flows")
 def run_cases(
     place: Annotated[Path | None, typer.Argument(metavar="[FOLDER|FILE]", help="Flows with their tests; the hotline's by default.")] = None,
     config: ConfigOption = None,

@@ -24,7 +24,9 @@ from callflows.flow_diff import changes
 from callflows.speech import Prompt
 from callflows.trial import Figures, Verdict
 from ivr import flow_service
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_store import opened_store, read_store
+from ivr.cli_tables import plain_console
 from ivr.flow_fitness import Fitness, UnfitFlowsError
 from ivr.flow_history import version_before
 from ivr.flow_service import StepRefusedError

@@ -16,17 +16,22 @@ from rich.table import Table
 
 from callflows.calendar import AlwaysOpen, CalendarError
 from ivr.assembly import calendars
-from ivr.cli_common import ConfigOption, fail, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, fail, print_json, settings_from
 from ivr.cli_report import Format
+from ivr.cli_store import read_store
+from ivr.cli_tables import plain_console
 from ivr.domain.erlang import Target
 from ivr.forecasting import QueueForecast, Wish, as_records, back_test_as_json, forecast, kinds, known_since, slots_of
 from ivr.settings import Settings
 from ivr.store.figure_cells import quarters_by_queue
 from ivr.views import spreadsheet_safe
 
+app = typer.Typer()
+
 _TARGET = re.compile(r"(\d{1,2}(?:\.\d+)?)/(\d{1,3})")
 
 
+@app.command("forecast", epilog="Example: ivrd forecast --queue hr --from 2026-12-01 --target 80/20")
 def forecast_command(
     config: ConfigOption = None,
     queues: Annotated[list[str] | None, typer.Option("--queue", help="Only this queue; may be given again.")] = None,

@@ -23,8 +23,10 @@ from callflows.calendar import CalendarError, doubts
 from callflows.line_hours import LineSchedule, Override, Setting
 from callflows.routing_changes import Change, changes, compare
 from ivr.assembly import calendars
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
-from ivr.cli_hours_notice import show_notice
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_deferred import Entry, deferring
+from ivr.cli_store import opened_store, read_store
+from ivr.cli_tables import plain_console
 from ivr.console.passwords import hashed
 from ivr.hours import HoursRefusedError, asked_for, put, take_back
 from ivr.hours_view import (
@@ -41,8 +43,13 @@ from ivr.store import users
 from ivr.supervisor_pins import new_pin, owner
 
 T = TypeVar("T")
-app = typer.Typer(help="When the lines are staffed: by the calendar, and as set by hand.", no_args_is_help=True)
-app.command("notice", epilog="Example: ivrd hours notice notice-2027.txt >> config/calendar.yaml")(show_notice)
+NOTICE = Entry(
+    "notice",
+    "ivr.cli_hours_notice",
+    "Read a notice of the State Council, check it against itself, and print the lines for the calendar file.",
+)
+
+app = typer.Typer(help="When the lines are staffed: by the calendar, and as set by hand.", no_args_is_help=True, cls=deferring(NOTICE))
 
 LineOption = Annotated[str | None, typer.Option("--line", help="This line alone; every line without it.")]
 AtOption = Annotated[str | None, typer.Option("--at", help="Not now but then: 2026-10-01T10:00, in the hotline's time zone.")]

@@ -14,7 +14,10 @@ from callflows.notice_text import Holiday, NoticeError, as_notice, as_yaml, read
 from callflows.public_holidays import DayKind, day_of, known
 from ivr.cli_common import JsonOption, fail, print_json
 
+app = typer.Typer()
 
+
+@app.command("notice", epilog="Example: ivrd hours notice notice-2027.txt >> config/calendar.yaml")
 def show_notice(
     file: Annotated[Path, typer.Argument(help="The notice's text, or - for standard input.")],
     as_json: JsonOption = False,

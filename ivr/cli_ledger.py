@@ -15,7 +15,9 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from ivr import log, sole_daemon
-from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, fail, print_json, settings_from
+from ivr.cli_store import read_store
+from ivr.cli_tables import plain_console
 from ivr.domain.ledger import Entry, Source, encoded
 from ivr.domain.numbers import masked, masked_name
 from ivr.settings import DATA_KEY, SettingsError

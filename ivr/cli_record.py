@@ -17,7 +17,10 @@ from ivr.cli_common import ConfigOption, fail, settings_from
 from ivr.queue_log_source import log_file_of
 from ivr.settings import Settings, SettingsError
 
+app = typer.Typer()
 
+
+@app.command(epilog="Example: ivrd record --to recording --seconds 600")
 def record(
     to: Annotated[Path, typer.Option("--to", help="A new folder; it gets stream.ami and queue_log.")],
     seconds: Annotated[float | None, typer.Option("--seconds", min=1, help="How long; otherwise until Ctrl-C.")] = None,

@@ -8,15 +8,18 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, settings_from
-from ivr.cli_tables import NOTHING, print_fitting
+from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
+from ivr.cli_tables import NOTHING, plain_console, print_fitting
 from ivr.replaying import RecordingError
 from ivr.replaying import replay as replay_files
+
+app = typer.Typer()
 
 _COLUMNS = ("contact", "queue", "outcome", "wait", "ring", "talk", "agent", "ended by", "quality", "source")
 _SECONDS = ("wait", "ring", "talk")
 
 
+@app.command(epilog="Example: ivrd replay abandon.ami queue_log --explain")
 def replay(
     files: Annotated[list[Path], typer.Argument(help="AMI streams and queue_logs of one Asterisk, in any mix; gzip is unpacked.")],
     config: ConfigOption = None,

@@ -16,7 +16,9 @@ import typer
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from ivr.cli_common import ConfigOption, fail, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, fail, print_json, settings_from
+from ivr.cli_store import read_store
+from ivr.cli_tables import plain_console
 from ivr.domain.definition_book import DEFINITIONS
 from ivr.domain.intervals import Grain
 from ivr.domain.measures import Limits
@@ -30,6 +32,8 @@ from ivr.store.sealing import Sealer
 from ivr.store.visit_rows import View
 from ivr.views import spreadsheet_safe
 
+app = typer.Typer()
+
 
 class Format(StrEnum):
     TABLE = "table"
@@ -41,6 +45,7 @@ class Format(StrEnum):
 PERIOD_HELP = "ISO 8601, or a word: today, yesterday, this-week, last-week, this-month, last-month"
 
 
+@app.command(epilog="Example: ivrd report --from 2026-11-21 --by line --grain 1h")
 def report(
     config: ConfigOption = None,
     from_: Annotated[str, typer.Option("--from", help=f"Beginning, {PERIOD_HELP}; today by default. A word alone is that period.")] = "",

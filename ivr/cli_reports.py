@@ -11,7 +11,9 @@ import typer
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, opened_store, plain_console, print_json, read_store, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_store import opened_store, read_store
+from ivr.cli_tables import plain_console
 from ivr.reports.making import ReportMaker
 from ivr.reports.notice import CHANNEL_PREFIX, subject_of, tell
 from ivr.reports.periods import Kind, Period

@@ -12,6 +12,11 @@ from rich.table import Table
 NOTHING = "-"  # a cell without a value
 
 
+def plain_console(*, soft_wrap: bool = False) -> Console:
+    """Prints tables whose cells are what they are: a caller named ``[red]`` or a key ``[#]`` is no markup."""
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=soft_wrap)
+
+
 def print_fitting(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, least: Sequence[str], title: str = "") -> None:
     """``least``: heads in the order in which they give way where the console is too narrow. What isn't shown is named below."""
     shown = [place for place, head in enumerate(heads) if place == 0 or not rows or any(row[place] != NOTHING for row in rows)]

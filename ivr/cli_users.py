@@ -13,7 +13,8 @@ import typer
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from ivr.cli_common import ConfigOption, JsonOption, fail, plain_console, settings_from
+from ivr.cli_common import ConfigOption, JsonOption, fail, settings_from
+from ivr.cli_tables import plain_console
 from ivr.console.passwords import NAME, hashed, one_time_password
 from ivr.settings import Settings
 from ivr.store import users

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.house import ZONE, new_database
+from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from ivr.cli import app
+from ivr.cli_deferred import DeferredCommand
 from ivr.domain.contacts import Contact, PathStep
 from ivr.settings import Settings
 from ivr.store import complaints, contacts
@@ -23,15 +28,17 @@ from ivr.store.sealing import Sealer
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 
-def commands(group: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, command in getattr(group, "commands", {}).items():
-        if hasattr(command, "commands"):
+def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Each command and group below this one: its words, the sentence that lists show, and the help it has itself."""
+    for name, listed in group.commands.items():
+        command = listed.imported() if isinstance(listed, DeferredCommand) else listed
+        yield (*words, name), listed.help, command.help
+        if isinstance(command, TyperGroup):
             yield from commands(command, (*words, name))
-        else:
-            yield (*words, name)
 
 
-ALL = sorted(commands(get_command(app)))
+TREE = list(commands(get_command(app)))
+ALL = sorted(words for words, _, _ in TREE if not any(other[: len(words)] == words != other for other, _, _ in TREE))
 
 
 @pytest.fixture
@@ -60,6 +67,17 @@ def filled(runner: CliRunner, tmp_path: Path) -> CliRunner:
 
 def test_all_the_commands_are_there() -> None:
     assert {("run",), ("check",), ("calls", "list"), ("complaints", "show"), ("flow", "simulate"), ("asterisk", "config")} <= set(ALL)
+
+
+def test_lists_say_of_a_command_what_it_says_of_itself() -> None:
+    assert [(words, listed) for words, listed, own in TREE if listed.split("\n\n")[0] != " ".join(own.split("\n\n")[0].split())] == []
+
+
+def test_help_imports_no_command() -> None:
+    """What one command needs, no other pays for: the daemon's libraries cost more than all of ``ivrd --help``."""
+    asked = "import sys; from ivr.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    told = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True, timeout=60).stderr.split()
+    assert {"sqlalchemy", "alembic", "pydantic", "aiohttp", "callflows.flow", "ivr.settings", "ivr.cli_run"} & {*told} == set()
 
 
 @pytest.mark.parametrize("words", ALL)

@@ -5,34 +5,31 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import typer
 from typer.testing import CliRunner
 
 from callflows.flow import NODE_KINDS
 from callflows.flow_schema import key_table
-from ivr.cli_flow_schema import EPILOG, schema
+from ivr.cli_flow_schema import app
 
-APP = typer.Typer()
-APP.command("schema", epilog=EPILOG)(schema)
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/flow.json"
 
 
 def test_it_prints_what_is_committed() -> None:
-    printed = CliRunner().invoke(APP, [])
+    printed = CliRunner().invoke(app, [])
     assert printed.exit_code == 0
     assert json.loads(printed.stdout) == json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
 def test_it_prints_one_nodes_keys() -> None:
-    printed = CliRunner().invoke(APP, ["--node", "menu"])
+    printed = CliRunner().invoke(app, ["--node", "menu"])
     assert printed.stdout == key_table(NODE_KINDS["menu"]) + "\n"
 
 
 def test_it_helps_who_misspells_a_node() -> None:
-    printed = CliRunner().invoke(APP, ["--node", "menue"])
+    printed = CliRunner().invoke(app, ["--node", "menue"])
     assert printed.exit_code == 1
     assert "there is no node 'menue'; did you mean 'menu'" in printed.stderr
 
 
 def test_its_help_has_an_example() -> None:
-    assert "Example: ivrd flow schema" in CliRunner().invoke(APP, ["--help"]).stdout
+    assert "Example: ivrd flow schema" in CliRunner().invoke(app, ["--help"]).stdout

@@ -1,0 +1,102 @@
+"""``ivrd calls``: service records. A Typer application that ``ivr.cli`` hangs in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
+from ivr.cli_deferred import Entry, deferring
+from ivr.cli_store import read_store
+from ivr.cli_tables import plain_console
+from ivr.store import contacts as contact_store
+from ivr.views import contact_as_json
+
+EXPLAIN = Entry(
+    "explain",
+    "ivr.cli_calls_explain",
+    "How a call's record came about: each fact, who told it and what it changed; what decided its outcomes; its figures.",
+)
+
+app = typer.Typer(help="Service records: one for every call.", no_args_is_help=True, cls=deferring(EXPLAIN))
+
+
+@app.command("list", epilog="Example: ivrd calls list --line complaint --limit 20")
+def calls_list(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    limit: LimitOption = 50,
+    line: Annotated[str | None, typer.Option(help="Only this line's.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only with this outcome.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Started at or after, in the hotline's time zone.")] = None,
+) -> None:
+    """The newest calls first."""
+    settings = settings_from(config)
+    start = since.replace(tzinfo=settings.zone) if since else None
+    found = read_store(
+        settings,
+        lambda session, sealer: contact_store.latest(session, sealer, limit=limit, line=line, outcome=outcome, since=start),
+    )
+    records = [contact_as_json(contact, settings.zone) for contact in found]
+    if as_json:
+        print_json(records)
+        return
+    table = Table("started", "id", "caller", "line", "outcome", "path", "agent", "wait s", "complaint")
+    for record in records:
+        served: dict[str, Any] = next((visit for visit in record["visits"] if visit["agent"]), {})
+        table.add_row(
+            str(record["started_at"])[:19].replace("T", " "),
+            record["id"],
+            record["caller"] or "withheld",
+            record["line"] or "-",
+            record["outcome"] or "running",
+            " ".join(step["node"] for step in record["path"][-3:]),
+            served.get("agent") or "-",
+            str(served.get("wait") or "-"),
+            record["complaint"] or "-",
+        )
+    plain_console().print(table)
+
+
+@app.command("show", epilog="Example: ivrd calls show 1795296429.69")
+def calls_show(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or its SIP Call-ID.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One call's whole service record."""
+    settings = settings_from(config)
+    contact = read_store(
+        settings,
+        lambda session, sealer: contact_store.load(session, sealer, call_id) or contact_store.by_sip_call_id(session, sealer, call_id),
+    )
+    if contact is None:
+        fail(f"there is no call {call_id}")
+    _print_record(contact_as_json(contact, settings.zone), as_json)
+
+
+def _print_record(record: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(record)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for key, value in record.items():
+        if key == "path":
+            steps = [f"{step['at'][11:19]}  {step['node']}" + (f"  [{step['keys']}]" if step["keys"] else "") for step in value]
+            table.add_row(key, "\n".join(steps))
+        elif key == "visits":
+            table.add_row(key, "\n".join(_visit_line(visit) for visit in value) or "-")
+        else:
+            table.add_row(key, "-" if value is None or value == "" else str(value))
+    plain_console(soft_wrap=True).print(table)
+
+
+def _visit_line(visit: dict[str, Any]) -> str:
+    parts = [visit["queue"], visit["outcome"] or "waiting"]
+    parts += [f"{name} {visit[name]} s" for name in ("wait", "ring", "talk") if visit[name] is not None]
+    parts += [f"agent {visit['agent']}"] if visit["agent"] else []
+    parts += [f"ended by {visit['ended_by']}"] if visit["ended_by"] else []
+    return ", ".join(parts)
