@@ -12,14 +12,13 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from callbacks.model import State
 from ivr.asterisk_plan import last_resort_queue
 from ivr.callback_view import callback_as_json
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
 from ivr.cli_store import opened_store, read_store
-from ivr.cli_tables import plain_console
+from ivr.cli_tables import NOTHING, plain_console, print_fitting, print_record
 from ivr.domain.numbers import normalise
 from ivr.promises import Promises, RefusedError, Terms, allow_list
 from ivr.settings import Settings, SettingsError
@@ -44,12 +43,21 @@ def list_callbacks(
     if as_json:
         print_json(records)
         return
-    table = Table(Column("id", no_wrap=True, min_width=36), "number", "reason", "line", "state", "due", "attempts", "last result")
-    for record in records:
-        due = str(record["due_at"])[:19].replace("T", " ")
-        attempts, result = str(record["attempts"]), record["last_result"] or "-"
-        table.add_row(record["id"], record["number"], record["reason"], record["line"] or "-", record["state"], due, attempts, result)
-    plain_console().print(table)
+    heads = ("id", "number", "state", "due", "line", "reason", "attempts", "last result")
+    rows = [
+        [
+            record["id"],
+            record["number"],
+            record["state"],
+            str(record["due_at"])[5:16].replace("T", " "),
+            record["line"] or NOTHING,
+            record["reason"],
+            str(record["attempts"]),
+            record["last_result"] or NOTHING,
+        ]
+        for record in records
+    ]
+    print_fitting(plain_console(), heads, rows, least=("attempts", "line", "last result", "reason"))
 
 
 @app.command(epilog="Example: ivrd callbacks add 13800138000 --line product --after 30")
@@ -112,14 +120,8 @@ def _show(settings: Settings, callback: str, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in shown.items():
-        if key == "dials":
-            lines = [f"{dial['number']}  {dial['dialled_at'][:19]}  {dial['result'] or 'goes on'}" for dial in value]
-            table.add_row(key, "\n".join(lines) or "-")
-        else:
-            table.add_row(key, "-" if value is None else str(value))
-    plain_console(soft_wrap=True).print(table)
+    dials = "\n".join(f"{dial['number']}  {dial['dialled_at'][:19]}  {dial['result'] or 'goes on'}" for dial in shown["dials"])
+    print_record((key, "" if value is None else str(value)) for key, value in {**shown, "dials": dials}.items())
 
 
 def _default_queue(settings: Settings) -> str:

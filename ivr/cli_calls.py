@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
 from ivr.cli_deferred import Entry, deferring
 from ivr.cli_store import read_store
-from ivr.cli_tables import plain_console
+from ivr.cli_tables import NOTHING, plain_console, print_fitting, print_record
 from ivr.store import contacts as contact_store
 from ivr.views import contact_as_json
 
@@ -44,21 +43,23 @@ def calls_list(
     if as_json:
         print_json(records)
         return
-    table = Table("started", "id", "caller", "line", "outcome", "path", "agent", "wait s", "complaint")
-    for record in records:
-        served: dict[str, Any] = next((visit for visit in record["visits"] if visit["agent"]), {})
-        table.add_row(
-            str(record["started_at"])[:19].replace("T", " "),
-            record["id"],
-            record["caller"] or "withheld",
-            record["line"] or "-",
-            record["outcome"] or "running",
-            " ".join(step["node"] for step in record["path"][-3:]),
-            served.get("agent") or "-",
-            str(served.get("wait") or "-"),
-            record["complaint"] or "-",
-        )
-    plain_console().print(table)
+    heads = ("started", "id", "caller", "line", "outcome", "wait s", "agent", "complaint", "path")
+    print_fitting(plain_console(), heads, [_row(record) for record in records], least=("path", "wait s", "complaint", "agent"))
+
+
+def _row(record: dict[str, Any]) -> list[str]:
+    served: dict[str, Any] = next((visit for visit in record["visits"] if visit["agent"]), {})
+    return [
+        str(record["started_at"])[5:16].replace("T", " "),
+        record["id"],
+        record["caller"] or "withheld",
+        record["line"] or NOTHING,
+        record["outcome"] or "running",
+        str(served.get("wait") or NOTHING),
+        served.get("agent") or NOTHING,
+        record["complaint"] or NOTHING,
+        " ".join(step["node"] for step in record["path"][-3:]),
+    ]
 
 
 @app.command("show", epilog="Example: ivrd calls show 1795296429.69")
@@ -82,16 +83,10 @@ def _print_record(record: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in record.items():
-        if key == "path":
-            steps = [f"{step['at'][11:19]}  {step['node']}" + (f"  [{step['keys']}]" if step["keys"] else "") for step in value]
-            table.add_row(key, "\n".join(steps))
-        elif key == "visits":
-            table.add_row(key, "\n".join(_visit_line(visit) for visit in value) or "-")
-        else:
-            table.add_row(key, "-" if value is None or value == "" else str(value))
-    plain_console(soft_wrap=True).print(table)
+    steps = [f"{step['at'][11:19]}  {step['node']}" + (f"  [{step['keys']}]" if step["keys"] else "") for step in record["path"]]
+    visits = [_visit_line(visit) for visit in record["visits"]]
+    shown = {**record, "path": "\n".join(steps), "visits": "\n".join(visits)}
+    print_record((key, "" if value is None else str(value)) for key, value in shown.items())
 
 
 def _visit_line(visit: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ivr.cli_common import ConfigOption, JsonOption, print_json, settings_from
 from ivr.cli_tables import plain_console
@@ -19,9 +19,9 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(diagnosis.as_json())
     else:
-        table = Table(show_header=False, box=None, pad_edge=False)
+        table = Table(Column(), Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
         for finding in diagnosis.findings:
             table.add_row(finding.state.value, finding.part, finding.sentence)
-        plain_console(soft_wrap=True).print(table)
+        plain_console().print(table)
         typer.echo(", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
     raise typer.Exit(0 if diagnosis.ok else 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -33,6 +33,17 @@ def print_fitting(console: Console, heads: Sequence[str], rows: Sequence[Sequenc
     console.print(table)
     if left_out:
         console.print(f"  not shown at this width: {', '.join(left_out)}")
+
+
+def print_record(pairs: Iterable[tuple[str, str]]) -> None:
+    """One thing's names and values below each other on stdout. Nothing is cut, so that what is shown can be copied."""
+    told = list(pairs)
+    width = max((len(name) for name, _ in told), default=0)
+    for name, value in told:
+        first, *further = (value or NOTHING).splitlines()
+        print(f"{name:<{width}}  {first}")
+        for line in further:
+            print(f"{'':<{width}}  {line}")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], shown: Sequence[int], title: str) -> Table:
