@@ -8,11 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -97,27 +93,28 @@ class Database:
     def upgrade(self) -> bool:
         """Bring the schema to this version; tells whether it changed. Raises StoreError."""
         try:
-            if self.schema_version() == self.newest_schema():
+            at, newest = self.schema_version(), self.newest_schema()
+            if at == newest:
                 return False
-            command.upgrade(self._migrations(), "head")
+            if at is not None and at > newest:
+                raise StoreError(f"the database's schema {at} is of a newer ivrd, this one knows {newest}: start the newer one")
+            from ivr.store.migrating import migrate  # once a version: every other start does without Alembic
+
+            migrate(self.engine, MIGRATIONS)
         except SQLAlchemyError as error:
             raise StoreError(_sentence(error)) from error
         return True
 
-    def newest_schema(self) -> str | None:
-        """The revision that this program needs."""
-        return ScriptDirectory.from_config(self._migrations()).get_current_head()
-
-    def _migrations(self) -> Config:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        config.attributes["engine"] = self.engine
-        return config
+    def newest_schema(self) -> str:
+        """The revision that this program needs. Revisions are numbered, and their files are named by their numbers."""
+        return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
     def schema_version(self) -> str | None:
         """The revision the database is at; None for an empty one. Raises SQLAlchemyError."""
         with self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
     async def probe(self) -> None:
         """Can the database be written? Raises StoreError."""

@@ -43,6 +43,13 @@ def test_the_migrations_make_the_schema(database: Database) -> None:
     assert not database.upgrade()
 
 
+def test_a_newer_programs_schema_is_left_alone(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="of a newer ivrd"):
+        database.upgrade()
+
+
 def test_r11_numbers_count_from_one_each_local_day(database: Database) -> None:
     assert [file(database, new(str(i))) for i in range(2)] == ["C2026112100001", "C2026112100002"]
     assert file(database, new("next"), NOW + timedelta(days=1)) == "C2026112200001"
