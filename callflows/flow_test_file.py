@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from callflows import yaml_text
 from callflows.flow_case import Customer, Expected, FlowCase, Given, Outlook, ScriptStep
 from callflows.flow_tests import Case
-from callflows.loader import LARGEST_FILE, FlowError, Problem
+from callflows.loader import FlowError, Problem, read_file
 
 SUFFIX = ".test.yaml"
 _TOP: dict[type[BaseModel], str] = {FlowCase: "a case", Given: "what is given"}
@@ -33,13 +33,11 @@ def read_cases(place: Path) -> list[Case]:
     problems: list[Problem] = []
     for file in case_files(place):
         try:
-            if file.stat().st_size > LARGEST_FILE:
-                raise OSError(f"it is larger than {LARGEST_FILE // 1024} KiB")
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(str(file), 1, "syntax", "error", f"the tests can't be read: {error}"))
-            continue
-        cases += parse(str(file), text, file.name.removesuffix(SUFFIX), problems)
+            text = read_file(file)
+        except FlowError as error:
+            problems += error.problems
+        else:
+            cases += parse(str(file), text, file.name.removesuffix(SUFFIX), problems)
     if not cases and not problems:
         problems.append(Problem(str(place), 1, "syntax", "error", f"there are no tests (*{SUFFIX}) here"))
     if problems:

@@ -232,6 +232,8 @@ def _sent_round(loop: Loop) -> str:
     way = " → ".join([*loop.nodes[:6], *(["…"] if len(loop.nodes) > 6 else []), loop.nodes[0]])
     if loop.code == "dead-loop":
         return f"{loop.exit} sends the caller round without ever asking him ({way}): lead it out, or ask him in between"
+    if loop.failing:
+        return f"{loop.exit} sends the caller back to the same thing for as long as it fails ({way}): lead it to a human or a goodbye"
     return f"{loop.exit} asks a caller who presses nothing right again and again without end ({way}): lead it to a human or a goodbye"
 
 

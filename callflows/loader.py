@@ -6,6 +6,7 @@ A book is loaded whole or not at all. What the nodes lead to is the linter's.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +22,7 @@ from callflows.nodes.variables import AssignedName, Declared
 from callflows.problems import Code, Problem, in_file_order, near
 from callflows.schema_faults import schema_faults
 
-__all__ = ["LARGEST_FILE", "SHIPPED_FLOWS", "FlowError", "Parsed", "Problem", "load", "parse", "read_folder"]
+__all__ = ["LARGEST_FILE", "SHIPPED_FLOWS", "FlowError", "Parsed", "Problem", "load", "parse", "read_file", "read_folder"]
 
 SHIPPED_FLOWS = Path(__file__).parent / "flows"
 # A flow file is written by hand; anything larger than this is not one.
@@ -61,19 +62,33 @@ def read_folder(folder: Path) -> dict[str, str]:
         if path.name.endswith(".test.yaml"):
             continue
         try:
-            if path.stat().st_size > LARGEST_FILE:
-                raise OSError(f"it is larger than {LARGEST_FILE // 1024} KiB")
-            sources[str(path)] = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            line = path.read_bytes().count(b"\n", 0, error.start) + 1
-            problems.append(Problem(str(path), line, "syntax", "error", "the flow can't be read: it is not UTF-8 text; save it as UTF-8"))
-        except OSError as error:
-            problems.append(Problem(str(path), 1, "syntax", "error", f"the flow can't be read: {error.strerror or error}"))
+            sources[str(path)] = read_file(path)
+        except FlowError as error:
+            problems += error.problems
     if not sources and not problems:
         problems.append(Problem(str(folder), 1, "syntax", "error", "there is no flow file (*.yaml) here"))
     if problems:
         raise FlowError(problems)
     return sources
+
+
+def read_file(path: Path) -> str:
+    """One flow file's text, or a flow's tests. Raises FlowError, for what would never end, a pipe or a device, too."""
+    data, line = b"", 1
+    try:
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            reason = "it is no ordinary file"
+        elif status.st_size > LARGEST_FILE:
+            reason = f"it is larger than {LARGEST_FILE // 1024} KiB"
+        else:
+            data = path.read_bytes()
+            return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line, reason = data.count(b"\n", 0, error.start) + 1, "it is not UTF-8 text; save it as UTF-8"
+    except OSError as error:
+        reason = str(error.strerror or error)
+    raise FlowError([Problem(str(path), line, "syntax", "error", f"the file can't be read: {reason}")])
 
 
 def load(sources: Mapping[str, str]) -> FlowBook:

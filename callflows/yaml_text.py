@@ -6,6 +6,7 @@ tree it would make of them: that costs a third less, and no depth of tables with
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ MOST_VALUES = 200_000
 DEEPEST = 20  # a flow needs six
 # What ruamel.yaml lets through where a text is odder than it expects: found by random texts, e.g. "%YAML 1.10" and "!!int" alone.
 SLIPS = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, OverflowError)
+# Written as "\x1b" or "\ud800": no voice can say them, a terminal would obey the first and no file could be written with the second.
+_UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class _Builder:
                 self._give_up(event, "a second document begins here: one file is one flow, take the line '---' away")
 
     def _scalar(self, event: Any) -> None:
+        if odd := _UNSPEAKABLE.search(event.value):
+            self._fault(event, "syntax", f"the character U+{ord(odd[0]):04X} can't stand in a flow file: remove it")
         top = self._open[-1] if self._open else None
         if top is not None and isinstance(top.made, dict) and top.key is None:
             self._key(top, str(event.value), event)
@@ -128,6 +133,8 @@ class _Builder:
             self._put(self._value(event), event.anchor, 1)
 
     def _key(self, table: _Open, key: str, event: Any) -> None:
+        if key == "<<":
+            self._fault(event, "syntax", "'<<' merges nothing here: write the keys out")
         table.key = key
         table.kept = key not in table.made
         if table.kept:

@@ -84,13 +84,11 @@ def _book(settings: Settings, name: str, version: str) -> tuple[FlowBook, str]:
                 fail(f"there is no version {version}; look at `ivrd flow versions`")
             return loader.load(found.sources), name or settings.hotline.flow
         if name and place.is_file():
-            book = loader.load({name: place.read_text(encoding="utf-8")})
+            book = loader.load({name: loader.read_file(place)})
             return book, next(iter(book.flows))
         return loader.load(loader.read_folder(settings.flows or loader.SHIPPED_FLOWS)), name or settings.hotline.flow
     except FlowError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{name}: can't be read: {error}")
 
 
 def _has_database(settings: Settings) -> bool:

@@ -48,7 +48,7 @@ def lint_flows(
             proofs = linter.proofs(book, house, main)
     except FlowError as error:
         problems = error.problems
-    except (CalendarError, OSError, UnicodeDecodeError) as error:
+    except CalendarError as error:
         fail(str(error))
     bad = any(problem.severity == "error" for problem in problems)
     _tell(problems, proofs, bad, as_json)

@@ -36,7 +36,7 @@ def run_cases(
         house = tested_house(settings, book)
     except FlowError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (CalendarError, OSError, UnicodeDecodeError) as error:
+    except CalendarError as error:
         fail(str(error))
     results = [run(case, house) for case in cases]
     covered = _covered(book, results, whole=place.is_dir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -18,12 +18,16 @@ from callflows.nodes.subflow import RunNode
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Nodes among which a caller can be sent round though he chooses nothing: ``exit`` of ``node`` keeps him in it."""
+    """Nodes among which a caller can be sent round though he chooses nothing: ``exit`` of ``node`` keeps him in it.
+
+    ``failing``: though he does all that he is asked for, because we go on failing him.
+    """
 
     code: Literal["dead-loop", "unbounded-retries"]
     nodes: tuple[str, ...]
     node: str
     exit: str
+    failing: bool = False
 
 
 @dataclass(slots=True)
@@ -100,8 +104,10 @@ def _examine(flow: Flow, saying: Saying, summaries: Mapping[str, Summary], unask
         worst=worst.reaches[start],
         silent=silent.reaches[start],
         quick=quick,
-        free=_endings(places, start, lambda way: way.free),
-        silently=_endings(places, start, lambda way: way.silently),
+        free=_endings(places, [start], lambda way: way.free),
+        silently=_endings(places, [start], lambda way: way.silently),
+        forced=_endings(places, [start], lambda way: way.forced),
+        failing=_endings(places, _failed_at(places, start), lambda way: way.forced),
         tails=_tails(places, heard, worst, summaries),
         anywhere=_anywhere(places, heard, worst, summaries),
         first=_first(places, start),
@@ -142,11 +148,24 @@ def _loops(places: list[Place], looked_at: set[int], before: Dominators) -> list
             inner = [(n, way) for n in nodes for way in places[n].ways if way.silently and not way.free and way.target in ring]
             node, way = inner[0]
             found.append(Loop("unbounded-retries", tuple(places[n].name for n in nodes), places[node].name, way.exit))
+            dead |= set(nodes)
+    for nodes in among(lambda way: way.forced):
+        ring = set(nodes)
+        failed = [(n, way) for n in nodes for way in places[n].ways if way.fails and way.target in ring]
+        if failed and dead.isdisjoint(nodes):
+            node, way = failed[0]
+            found.append(Loop("unbounded-retries", tuple(places[n].name for n in nodes), places[node].name, way.exit, failing=True))
     return found
 
 
-def _endings(places: list[Place], start: int, kept: Callable[[Way], bool]) -> frozenset[str]:
-    there = reached([[way.target for way in place.ways if kept(way)] for place in places], [start])
+def _failed_at(places: list[Place], start: int) -> list[int]:
+    """Where those are whom we failed, though they did all that was asked."""
+    there = reached([[way.target for way in place.ways if way.forced] for place in places], [start])
+    return [way.target for number in there for way in places[number].ways if way.fails]
+
+
+def _endings(places: list[Place], starts: Iterable[int], kept: Callable[[Way], bool]) -> frozenset[str]:
+    there = reached([[way.target for way in place.ways if kept(way)] for place in places], starts)
     return frozenset(end for number in there if (end := ending(places[number].node)) is not None)
 
 

@@ -53,6 +53,8 @@ class Way:
     quick: Quick | None
     free: bool  # can it be gone without anybody asking him, or sending him, anything?
     silently: bool  # can it be gone with nothing pressed and no human on the way?
+    forced: bool  # has a caller who does what he is asked for no other way, unless something comes out otherwise? No human on the way
+    fails: bool  # is it forced because we failed him?
     inner: str | None = None  # of a flow that is run: the ending that leads here
 
 
@@ -79,6 +81,8 @@ class Summary:
     quick: Mapping[str, Quick]
     free: frozenset[str]
     silently: frozenset[str]
+    forced: frozenset[str]
+    failing: frozenset[str]
     tails: Mapping[str, Reach]  # from any node of it to the ending, without help on the way
     anywhere: Reach  # from any node of it to help
     first: frozenset[str]
@@ -105,6 +109,8 @@ def _place(name: str, node: Node, number: Mapping[str, int], saying: Saying) -> 
     given_on_entry = node.gives is not None and not node.gives_by
     # Who is asked and presses nothing leaves by one of these; where a node names none he may leave by any.
     unchosen = node.not_chosen & exits.keys()
+    answers = exits.keys() - unchosen - node.failed_by
+    input_exit = next(iter(answers)) if len(answers) == 1 and node.assigns() else None  # he is asked for something, not which way
     main_words = node.words().get("")
     once = saying(main_words) if main_words else None
     ways: list[Way] = []
@@ -121,6 +127,8 @@ def _place(name: str, node: Node, number: Mapping[str, int], saying: Saying) -> 
             helped = reach.or_else(helped)
             helped_silent = reach.or_else(helped_silent) if by_chance else helped_silent
         if target in number:
+            human = sent or (given and node.gives == HUMAN)
+            fails = exit_name in node.failed_by
             ways.append(
                 Way(
                     exit_name,
@@ -129,19 +137,23 @@ def _place(name: str, node: Node, number: Mapping[str, int], saying: Saying) -> 
                     silent=reach if (by_chance or not unchosen) and not given else None,
                     quick=Quick(stay.seconds if by_chance or once is None else once, 0 if by_chance else 1),
                     free=not asked and not sent,
-                    silently=by_chance and not sent and not (given and node.gives == HUMAN),
+                    silently=by_chance and not human,
+                    forced=(by_chance or fails or exit_name == input_exit) and not human,
+                    fails=fails and not human,
                 )
             )
     if given_on_entry:
         helped = helped_silent = Reach()
-    human = Quick() if node.gives == HUMAN else None
-    return Place(name, node, tuple(ways), helped, helped_silent, human, frozenset({node.gives} if node.gives else ()))
+    at_once = Quick() if node.gives == HUMAN else None
+    return Place(name, node, tuple(ways), helped, helped_silent, at_once, frozenset({node.gives} if node.gives else ()))
 
 
 def _runner(name: str, node: RunNode, number: Mapping[str, int], summaries: Mapping[str, Summary]) -> Place:
     inner = summaries.get(node.run)
     if inner is None:
-        ways = tuple(Way(end, number[to], Reach(), Reach(), Quick(), False, False) for end, to in node.ends.items() if to in number)
+        ways = tuple(
+            Way(end, number[to], Reach(), Reach(), Quick(), False, False, False, False) for end, to in node.ends.items() if to in number
+        )
         return Place(name, node, ways)
     exits = node.exits()
     taken = ((end, exits.get(end, exits.get(ANY_ENDING, ""))) for end in sorted(inner.endings))
@@ -157,6 +169,8 @@ def _runner(name: str, node: RunNode, number: Mapping[str, int], summaries: Mapp
                 inner.quick.get(end),
                 end in inner.free,
                 end in inner.silently,
+                end in inner.forced,
+                end in inner.failing,
                 inner=end,
             )
             for end, target in taken

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from callflows.effects import Effect
 from callflows.nodes.variables import Secret, VariableType, fitted, referred
@@ -37,6 +37,7 @@ Seconds = Annotated[float, Field(ge=0.5, le=60)]
 
 _REFERENCE = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]{0,254}")
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(characters|number|recording|time))?\}")
+_ODD_BRACES = re.compile(r"\{[^{}]*\}?|\}")
 
 
 class Words(BaseModel):
@@ -49,8 +50,18 @@ class Words(BaseModel):
     en: str | None = None
     """What is said in English."""
 
+    @field_validator("zh", "en")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        """A brace that is part of no placeholder would be read out, or break off the prompt's text."""
+        if text and (odd := _ODD_BRACES.search(_PLACEHOLDER.sub("", text))):
+            shown = odd[0][:40]
+            raise ValueError(f"{shown!r} can't be read out: a value is {{name}}, {{name:number}}, {{name:time}} or {{name:recording}}")
+        return text
+
     def languages(self) -> set[str]:
-        return {language for language in ("zh", "en") if getattr(self, language)}
+        """Those in which something is said: a text of blanks and stops says nothing."""
+        return {language for language in ("zh", "en") if any(letter.isalnum() for letter in getattr(self, language) or "")}
 
     def placeholders(self) -> set[str]:
         return {match[1] for text in (self.zh, self.en) if text for match in _PLACEHOLDER.finditer(text)}
@@ -186,6 +197,8 @@ class Node(BaseModel):
     gives_by: ClassVar[frozenset[str]] = frozenset()
     # Where the caller is asked: the exits taken by one who presses nothing, or nothing right. The others are his own choice.
     not_chosen: ClassVar[frozenset[str]] = frozenset({"no_input", "wrong_key", "nothing", "refused"})
+    # The exits by which we failed him, who did all that was asked: a way back from there may lead round for as long as we fail.
+    failed_by: ClassVar[frozenset[str]] = frozenset({"not_stored", "failed"})
 
     def steps(self, call: CallState, place: str) -> Steps:
         """Yield effects, be sent their outcomes, return the name of the exit taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_the_good_flow_is_good() -> None:
         ("hang_up:", "hangup:", [(9, "unknown-key")]),
         ("no_input: {then: bye}", "no_input: {tries: 0, then: bye}", [(7, "syntax")]),
         ("flow: hotline", "flow: other", [(1, "unknown-flow")]),
+        ("en: Press 1", 'en: "Press {x.__class__}"', [(5, "syntax")]),
+        ("en: Press 1", 'en: "{x:money}"', [(5, "syntax")]),
+        ("en: Press 1", 'en: "{ x }"', [(5, "syntax")]),
+        ("en: Press 1", 'en: "Press {x"', [(5, "syntax")]),
+        ("keys: {1: bye}", "keys: {<<: {1: bye}}", [(6, "syntax"), (6, "syntax"), (6, "syntax")]),
+        ("en: Press 1", 'en: " ... "', [(5, "missing-language")]),
+        ("en: Press 1", r'en: "\x1b[31mPress 1"', [(5, "syntax")]),
+        ("en: Press 1", r'en: "\ud800"', [(5, "syntax")]),
     ],
 )
 def test_a_fault_is_told_with_its_line_and_code(old: str, new: str, expected: list[tuple[int, str]]) -> None:
@@ -90,6 +99,21 @@ def test_sentences_say_what_was_meant() -> None:
         loader.load({"f.yaml": GOOD.replace("hang_up", "hangup")})
 
 
+def test_what_is_no_ordinary_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "endless.yaml").symlink_to("/dev/zero")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "round.yaml").symlink_to("round.yaml")
+    with pytest.raises(FlowError) as caught:
+        loader.read_folder(tmp_path)
+    assert [(Path(problem.file).stem, problem.code) for problem in caught.value.problems] == [
+        ("endless", "syntax"),
+        ("folder", "syntax"),
+        ("pipe", "syntax"),
+        ("round", "syntax"),
+    ]
+
+
 def test_two_flows_of_one_name_clash() -> None:
     with pytest.raises(FlowError, match=r"already in a\.yaml"):
         loader.load({"a.yaml": GOOD, "b.yaml": GOOD})
@@ -111,7 +135,7 @@ def names(value: object) -> object:
 
 
 ODD_WORDS = ("say", "menu", "hotline", "bye", "1", "yes", "no", "~", "0x1F", "1:30", "*", "#", "07")
-WORDS = st.one_of(st.text(max_size=12), st.sampled_from(ODD_WORDS))
+WORDS = st.one_of(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12), st.sampled_from(ODD_WORDS))
 PLAIN = st.one_of(WORDS, st.integers(-99, 9999), st.booleans(), st.none())
 VALUES = st.recursive(PLAIN, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(WORDS, inner, max_size=4)), max_leaves=20)
 

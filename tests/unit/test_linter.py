@@ -187,6 +187,32 @@ def test_a_loop_through_a_flow_that_asks_nothing_is_dead() -> None:
     assert [(problem.line, problem.code) for problem in problems] == [(6, "dead-loop"), (7, "unreachable-node"), (10, "unreachable-node")]
 
 
+KEEPS = """\
+flow: inner
+start: story
+nodes:
+  story: {record: {zh: 请说, en: Speak}, into: story, next: keep, nothing: over}
+  keep: {take_message: story, taken: over, not_stored: back}
+  over: {end: over}
+  back: {end: back}
+"""
+
+
+def test_a_loop_through_a_flow_that_can_go_on_failing_is_told() -> None:
+    _, problems = linter.check({"inner.yaml": KEEPS, "main.yaml": OUTER}, HOUSE, "main")
+    assert [(problem.file, problem.line, problem.code) for problem in problems] == [("main.yaml", 6, "unbounded-retries")]
+    assert "for as long as it fails (inner → inner)" in problems[0].message
+
+
+def test_back_to_where_he_may_choose_again_nobody_is_sent_for_ever() -> None:
+    """What failed was his choice of several, or it wasn't we who failed."""
+    inner = KEEPS.replace("story: {", "menu: {menu: {zh: 一, en: One}, keys: {1: story, 2: over}, no_input: {then: over}, _: }\n  story: {")
+    inner = inner.replace("start: story", "start: menu").replace(", _: }", ", wrong_key: {then: over}}")
+    assert linter.check({"inner.yaml": inner, "main.yaml": OUTER}, HOUSE, "main")[1] == []
+    again = KEEPS.replace("keep: {take_message: story, taken: over, not_stored: back}", "keep: {given: story, yes: over, no: back}")
+    assert linter.check({"inner.yaml": again, "main.yaml": OUTER}, HOUSE, "main")[1] == []
+
+
 def test_waiting_on_by_silence_between_two_turns_in_a_queue_is_no_loop() -> None:
     """ "Press 1 for a callback, or stay on the line": each turn there are people who may answer."""
     text = MENU.replace("_: bye", "_: menu")

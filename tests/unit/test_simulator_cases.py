@@ -110,7 +110,7 @@ def test_all_faults_of_a_file_are_told_at_once() -> None:
 def test_a_folder_without_tests_is_no_folder_of_tests(tmp_path: Path) -> None:
     with pytest.raises(FlowError, match="there are no tests"):
         read_cases(tmp_path)
-    with pytest.raises(FlowError, match=r"gone\.test\.yaml:1: error: the tests can't be read"):
+    with pytest.raises(FlowError, match=r"gone\.test\.yaml:1: error: the file can't be read"):
         read_cases(tmp_path / "gone.yaml")
 
 
