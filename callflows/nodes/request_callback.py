@@ -16,6 +16,7 @@ class RequestCallbackNode(Node):
     kind: ClassVar[str] = "request_callback"
     gives: ClassVar[Given | None] = "callback"
     gives_by: ClassVar[frozenset[str]] = frozenset({"promised"})
+    failed_by: ClassVar[frozenset[str]] = frozenset({"refused"})
     request_callback: Literal["caller"]
     """`caller`: the number he calls from."""
     promised: NodeName
