@@ -67,7 +67,10 @@ def places(graph: Graph, prices: list[int]) -> list[Place]:
     found = []
     for number, targets in enumerate(graph[:-1]):
         priced = [(target, prices[number * 3 + index]) for index, target in enumerate(targets)]
-        ways = [Way(str(i), target, Reach(price, 1), None, Quick(price, 0), True, True) for i, (target, price) in enumerate(priced)]
+        ways = [
+            Way(str(i), target, Reach(price, 1), None, Quick(price, 0), free=True, silently=True, forced=True, fails=False)
+            for i, (target, price) in enumerate(priced)
+        ]
         found.append(Place(f"n{number}", say, tuple(ways)))
     return [*found, Place("help", bye, (), helped=Reach(), human=Quick())]
 
