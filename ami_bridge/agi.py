@@ -131,6 +131,9 @@ class AgiCall:
             if await self.is_caller_gone():
                 raise AgiCallerGoneError(reply)
             raise AgiFailureError(f"{words[0]} failed")
+        if reply.result == "-2" and words[0].startswith("EXEC"):  # and nothing was played or asked (res_agi.c, handle_exec)
+            application = words[0].removeprefix("EXEC ")
+            raise AgiFailureError(f"Asterisk has no application {application}: load app_{application.lower()}.so (modules.conf)")
         return reply
 
     async def set_variable(self, name: str, value: str) -> None:

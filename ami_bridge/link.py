@@ -229,7 +229,8 @@ class AmiLink:
             wrong = str(refused) == _WRONG_SECRET
             if wrong:
                 _log.error(
-                    "Asterisk refused the manager login: compare user and secret with its manager.conf",
+                    "Asterisk refused the manager login: user and secret must be those of its manager.conf;"
+                    " `ivrd asterisk config` writes both, then reload Asterisk",
                     user=self._address.user,
                 )
             raise _SessionEnded(f"login refused: {refused}", refused=wrong) from refused

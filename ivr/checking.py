@@ -16,11 +16,14 @@ from ivr.assembly import SHIPPED_CALENDAR, calendars, flow_book
 from ivr.asterisk_plan import asterisk_plan
 from ivr.domain.shifts import ShiftsError
 from ivr.outgoing import outgoing_faults
+from ivr.prompts.builder import PromptProblem
 from ivr.prompts.library import PromptLibrary
 from ivr.prompts.wanted import wanted_prompts
 from ivr.queue_log_source import source_of
 from ivr.settings import Settings, SettingsError
 from ivr.shift_plan import load_shifts
+
+MOST_PROMPTS_TOLD = 3  # before the first `ivrd prompts build` all are missing, and would bury the other faults
 
 
 def faults_of(settings: Settings) -> list[str]:
@@ -35,25 +38,38 @@ def faults_of(settings: Settings) -> list[str]:
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """What keeps nothing from running: other packages' nodes that can't be used, years whose holidays aren't published. A sentence each."""
+    """What keeps nothing from running: oddities of flows, recordings that nothing plays, other packages' nodes that can't be used, years
+    whose holidays aren't published. A sentence each."""
     try:
+        _, flow_problems = flow_book(settings)
         known = calendars(settings)
-    except CalendarError:
+    except (FlowError, CalendarError):
         return list(NODE_FAULTS)  # the faults say so
+    odd = [str(problem) for problem in flow_problems if problem.severity == "warning"]
+    odd += [problem.message for problem in _prompt_problems(settings) if problem.severity == "warning"]
     today = datetime.now(UTC).astimezone(settings.zone).date()
-    return [*NODE_FAULTS, *(f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today))]
+    doubtful = [f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today)]
+    return [*NODE_FAULTS, *odd, *doubtful]
 
 
 def _flow_faults(settings: Settings) -> list[str]:
     try:
         _, problems = flow_book(settings)
-        faults = [str(problem) for problem in problems]
-        wrong = PromptLibrary(settings.paths.prompts).check(wanted_prompts(settings))
-        return faults + [problem.message for problem in wrong]
+        faults = [str(problem) for problem in problems if problem.severity == "error"]
+        wrong = [problem.message for problem in _prompt_problems(settings) if problem.severity == "error"]
     except FlowError as error:
         return [str(problem) for problem in error.problems]
     except CalendarError as error:
         return str(error).splitlines()
+    told = wrong[:MOST_PROMPTS_TOLD]
+    if more := len(wrong) - len(told):
+        told.append(f"{settings.paths.prompts}: {more} more prompts are missing or wrong; `ivrd prompts check` names them all")
+    return faults + told
+
+
+def _prompt_problems(settings: Settings) -> list[PromptProblem]:
+    """Raises FlowError, CalendarError."""
+    return PromptLibrary(settings.paths.prompts).check(wanted_prompts(settings))
 
 
 def _queue_log_faults(settings: Settings) -> list[str]:

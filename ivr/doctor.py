@@ -212,6 +212,8 @@ def _reached(settings: Settings, name: str) -> log_positions.Reached | None:
 
 def _settings(settings: Settings, _: dict[str, str]) -> Said:
     """Flows, prompts, calendar, the Asterisk configuration, addresses and secrets of the CRM and the alert channels."""
+    if not settings.paths.root.exists():
+        return  # a folder that is mistyped must not be made, with secrets of its own; the disk's finding says so
     faults = faults_of(settings)
     for fault in faults[:MOST_TOLD]:
         yield State.BAD, fault

@@ -27,7 +27,7 @@ LOOK_EVERY_S = 1.0
 READ_DEADLINE_S = 20.0
 # That we live is written down at least as often: after a kill the gap begins there.
 SIGN_OF_LIFE = timedelta(seconds=30)
-_NONE = "there is none"
+_NONE = "there is none; asterisk.queue_log must name the one that Asterisk writes"
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -149,6 +149,8 @@ class LogFollowing:
 
     def _lose(self, why: str) -> None:
         if self._status.trouble != why:
-            log.warning("queue_log isn't followed: what happens while the link to Asterisk is down stays uncertain", why=why)
+            log.warning(
+                "queue_log isn't followed: what happens while the link to Asterisk is down stays uncertain", why=why, log=self._source.name
+            )
         self._status = LogStatus(why, self._status.read_at)
         self._tracker.log_lost()

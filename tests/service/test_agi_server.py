@@ -235,6 +235,12 @@ async def test_minus_one_on_a_living_channel_is_a_failure_not_a_hang_up(start: S
     assert isinstance(await failure_of(start, FakeCaller(refuse={"EXEC": "200 result=-1"}), play), AgiFailureError)
 
 
+async def test_an_application_that_asterisk_doesnt_have_is_told_with_its_module(start: Start) -> None:
+    """Else every prompt and question would be passed over in silence."""
+    failure = await failure_of(start, FakeCaller(refuse={"EXEC": "200 result=-2"}), play)
+    assert "load app_playback.so" in str(failure)
+
+
 async def test_the_usage_text_after_an_application_that_returns_one_is_dropped(start: Start) -> None:
     stray = "200 result=1\n520-Invalid command syntax.  Proper usage follows:\nUsage: EXEC\n520 End of proper usage."
     caller = FakeCaller(refuse={"EXEC": stray})
