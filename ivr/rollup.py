@@ -6,8 +6,6 @@ A task of the daemon; ``catch_up`` is for whoever fills a database otherwise. Re
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,25 +16,26 @@ from sqlalchemy.orm import Session, load_only
 
 from ivr.domain.contacts import Contact
 from ivr.domain.tally import Tally
-from ivr.store import visit_rows, visits
+from ivr.store import cell_counting, visits
+from ivr.store.cell_counting import Cells
 from ivr.store.contacts import visits_of_row
 from ivr.store.database import Database, StoreError
-from ivr.store.figure_cells import BEGINNING, BLOCK, CELLS, QUARTER, SINCE, CellGrain, filled_since, floor
-from ivr.store.schema import ContactRow, StaleMinuteRow
-from ivr.store.visit_rows import Key, View
+from ivr.store.figure_cells import BEGINNING, BLOCK, CELLS, QUARTER, SINCE, CellGrain, Span, filled_since, floor, stale_minutes, stored
+from ivr.store.schema import ContactRow, StaleMinuteRow, VisitRow
+from ivr.store.visit_rows import View
 
 log = structlog.get_logger(__name__)
 
 INTERVAL_S = 15.0
 PAUSE_S = 0.05  # between two bites: calls' records come first
 CONTACTS_A_BITE = 500
+VISITS_A_BITE = 2000  # a tenth of a second of one core at most
+QUARTERS_A_BITE = 16  # less than a block: a bite reaches into two of them at most
 UNSUMMED = "unsummed"  # the grain of a row that says: this block is to be summed up
 RESTING = timedelta(hours=1)  # so long after its end a block changes no more, as a rule
 WRITE_TIMEOUT_S = 30.0
 
 ALL = ""  # cells add up over every PBX
-
-_Cells = dict[tuple[CellGrain, View, datetime, Key], Tally]
 
 
 class RollUp:
@@ -67,53 +66,48 @@ def catch_up(database: Database) -> None:
         pass
 
 
-def bite(session: Session, now: datetime) -> bool:
-    """A bounded piece of the work, in one transaction; whether there is more."""
+def bite(session: Session, now: datetime, visits: int = VISITS_A_BITE) -> bool:
+    """A bounded piece of the work, in one transaction; whether there is more. ``visits``: so many at a time, or one quarter of an hour."""
     # The oldest first: a busy present makes itself stale again and again, and must never starve the past.
-    stale = session.scalar(select(StaleMinuteRow.minute).order_by(StaleMinuteRow.minute).limit(1))
-    if stale is None:
+    window = _stale_window(session, visits)
+    if window is None:
         return _fill(session) or _sum_block(session, now)
-    roll_up(session, floor(stale, QUARTER))
+    roll_up(session, *window)
     return True
 
 
-def roll_up(session: Session, quarter: datetime) -> None:
-    """Make the cells of this quarter's stale minutes, and of the quarter, anew."""
-    end = quarter + QUARTER
+def _stale_window(session: Session, visits: int) -> Span | None:
+    """The first stale quarter, and those right behind it that are stale too, as long as they don't hold more visits than that."""
+    stale = StaleMinuteRow.minute
+    earliest = session.scalar(select(stale).order_by(stale).limit(1))
+    if earliest is None:
+        return None
+    start = floor(earliest, QUARTER)
+    last = start + QUARTERS_A_BITE * QUARTER
+    joined = VisitRow.joined_at
+    if visits_end := session.scalar(select(joined).where(joined >= start, joined < last).order_by(joined).offset(visits).limit(1)):
+        last = max(start + QUARTER, floor(visits_end, QUARTER))
+    quarters = {floor(minute, QUARTER) for minute in stale_minutes(session, start, last)}
+    end = start + QUARTER
+    while end < last and end in quarters:
+        end += QUARTER
+    return start, end
+
+
+def roll_up(session: Session, start: datetime, end: datetime) -> None:
+    """Make the cells of the stale minutes in [start, end), and of all its quarters, anew."""
     # Deleted before anything is read: a visit that comes meanwhile marks its minute again.
     stale = StaleMinuteRow.minute
-    minutes = set(session.scalars(delete(StaleMinuteRow).where(stale >= quarter, stale < end).returning(stale)))
-    cells = _count(session, quarter, end, minutes)
-    _delete(session, CellGrain.QUARTER, [quarter])
+    minutes = set(session.scalars(delete(StaleMinuteRow).where(stale >= start, stale < end).returning(stale)))
+    cells = cell_counting.count(session, start, end, minutes)
+    _delete(session, CellGrain.QUARTER, [start + number * QUARTER for number in range((end - start) // QUARTER)])
     _delete(session, CellGrain.MINUTE, sorted(minutes))
     _insert(session, cells)
-    block = floor(quarter, BLOCK)
-    _delete(session, CellGrain.BLOCK, [block])
-    session.execute(delete(CELLS).where(CELLS.c.grain == UNSUMMED, CELLS.c.start == block))
-    _mark(session, UNSUMMED, block)
-
-
-def _count(session: Session, start: datetime, end: datetime, minutes: set[datetime]) -> _Cells:
-    """Every visit is read once and added to its minutes, and to its agent's quarter; a quarter is what its minutes add up to."""
-    by_minute: dict[tuple[View, Key, datetime], Tally] = defaultdict(Tally)
-    by_agent: dict[tuple[View, Key], Tally] = defaultdict(Tally)
-
-    def tallies(view: View) -> visit_rows.Tallies:
-        def tally(key: Key, moment: datetime) -> Tally:
-            if key.agent:
-                return by_agent[view, key]
-            return by_minute[view, key, moment.replace(second=0, microsecond=0)]
-
-        return tally
-
-    visit_rows.count_both(session, start, end, tallies(View.COHORT), tallies(View.ACTIVITY))
-    cells: _Cells = {(CellGrain.QUARTER, view, start, key): tally for (view, key), tally in by_agent.items()}
-    for (view, key, minute), counted in by_minute.items():
-        if minute in minutes:
-            cells[CellGrain.MINUTE, view, minute, key] = counted
-        quarter = cells.setdefault((CellGrain.QUARTER, view, start, key), Tally())
-        quarter += counted
-    return cells
+    blocks = sorted({floor(start, BLOCK), floor(end - QUARTER, BLOCK)})
+    _delete(session, CellGrain.BLOCK, blocks)
+    session.execute(delete(CELLS).where(CELLS.c.grain == UNSUMMED, CELLS.c.start.in_(blocks)))
+    for block in blocks:
+        _mark(session, UNSUMMED, block)
 
 
 def _sum_block(session: Session, now: datetime) -> bool:
@@ -123,14 +117,10 @@ def _sum_block(session: Session, now: datetime) -> bool:
     if block is None:
         return False
     session.execute(delete(CELLS).where(c.grain == UNSUMMED, c.start == block))
-    cells: _Cells = {}
+    cells: Cells = {}
     for view in View:
-        quarters = select(c.queue, c.line, c.agent, c.tally).where(
-            c.grain == CellGrain.QUARTER.value, c.view == view.value, c.start >= block, c.start < block + BLOCK
-        )
-        for row in session.execute(quarters):
-            key = Key(row.queue, row.line, row.agent)
-            cells.setdefault((CellGrain.BLOCK, view, block, key), Tally()).take(json.loads(row.tally))
+        for key, _, told in stored(session, block, block + BLOCK, CellGrain.QUARTER, view):
+            cells.setdefault((CellGrain.BLOCK, view, block, key), Tally()).take(told)
     _delete(session, CellGrain.BLOCK, [block])
     _insert(session, cells)
     return True
@@ -141,7 +131,7 @@ def _delete(session: Session, grain: CellGrain, starts: Sequence[datetime]) -> N
     session.execute(delete(CELLS).where(c.grain == grain.value, c.view.in_([view.value for view in View]), c.start.in_(starts)))
 
 
-def _insert(session: Session, cells: _Cells) -> None:
+def _insert(session: Session, cells: Cells) -> None:
     rows = [
         {
             "grain": grain.value,

@@ -5,8 +5,8 @@ Pure. ``ivr.store`` writes rows from it and reads them into it; the tally, the d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ivr.domain.contacts import Quality, Visit, VisitOutcome
 
@@ -14,11 +14,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 REFUSED = frozenset({VisitOutcome.FULL, VisitOutcome.JOIN_EMPTY})
 
 
-@dataclass(frozen=True, slots=True)
-class VisitRecord:
+class VisitRecord(NamedTuple):
     """Times are aware UTC. ``left_at`` is the end of the wait: picked up, or out of the queue. ``talk_ms`` includes ``held_ms``.
 
     ``line`` is "" for a caller who chose none; ``outcome`` None while he waits. What isn't known is None.
+    A tuple, for they are counted by the million and a dataclass takes five times as long to make.
     """
 
     contact: str

@@ -10,10 +10,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from ivr.domain.tally import Tally
 from ivr.domain.visit_record import VisitRecord
@@ -175,16 +176,24 @@ def _add_cells(
     stale: set[datetime],
     tally: Callable[[Key, datetime], Tally],
 ) -> None:
+    for key, start, told in stored(session, first, last, grain, view, CELLS.c.agent != "" if agents else CELLS.c.agent == ""):
+        if start not in stale:
+            tally(key, start).take(told)
+
+
+def stored(
+    session: Session, first: datetime, last: datetime, grain: CellGrain, view: View, *narrowed: ColumnElement[bool]
+) -> Iterator[tuple[Key, datetime, Mapping[str, Any]]]:
+    """The cells that begin in [first, last), whether they are fresh or not: what ``Tally.take`` adds."""
     c = CELLS.c
     query = select(c.start, c.queue, c.line, c.agent, c.tally).where(
-        c.grain == grain.value, c.view == view.value, c.start >= first, c.start < last, c.agent != "" if agents else c.agent == ""
+        c.grain == grain.value, c.view == view.value, c.start >= first, c.start < last, *narrowed
     )
     # One parser call for many cells: each alone would take longer than the sums.
     for rows in session.execute(query.execution_options(yield_per=1000)).partitions():
         told = json.loads(f"[{','.join(row.tally for row in rows)}]")
-        for row, cell in zip(rows, told, strict=True):
-            if row.start not in stale:
-                tally(Key(row.queue, row.line, row.agent), row.start).take(cell)
+        for (start, queue, line, agent, _), cell in zip(rows, told, strict=True):
+            yield Key(queue, line, agent), start, cell
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:

@@ -6,9 +6,9 @@ Functions of a session, for ``figure_cells``, the roll-up and ``ivrd explain``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Table, and_, or_, select
 from sqlalchemy.orm import Session, load_only
@@ -21,7 +21,7 @@ from ivr.store.contacts import LONGEST_CALL, visits_of_row
 from ivr.store.schema import ContactRow, VisitRow
 
 VISITS: Table = VisitRow.__table__  # type: ignore[assignment]
-_COLUMNS = tuple(VISITS.c[name] for name in VisitRecord.__dataclass_fields__)
+_COLUMNS = tuple(VISITS.c[name] for name in VisitRecord._fields)
 _OUTCOMES = {outcome.value: outcome for outcome in VisitOutcome}
 _CONTACT_OUTCOMES = {outcome.value: outcome for outcome in ContactOutcome}
 _QUALITIES = {quality.value: quality for quality in Quality}
@@ -35,8 +35,7 @@ class View(StrEnum):
     ACTIVITY = "activity"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """Whose figures. ``line`` is "" for callers who chose none; ``agent`` "" for all of them; ``queue`` "" for calls, not visits."""
 
     queue: str
@@ -54,21 +53,11 @@ def count(session: Session, start: datetime, end: datetime, view: View, agents: 
             if key := _key(record, agents):
                 tally(key, record.joined_at).add(record)
         if not agents:
-            _count_calls(session, start, end, tally)
+            count_calls(session, start, end, tally)
         return
     for record in touching(session, start, end):
         if key := _key(record, agents):
             _add_events(record, key, start, end, tally)
-
-
-def count_both(session: Session, start: datetime, end: datetime, cohort: Tallies, activity: Tallies) -> None:
-    """Everything in [start, end) by both views, in all and by agent, each visit read once: what cells are made of."""
-    for record in touching(session, start, end):
-        for key in _keys(record):
-            if start <= record.joined_at < end:
-                cohort(key, record.joined_at).add(record)
-            _add_events(record, key, start, end, activity)
-    _count_calls(session, start, end, cohort)
 
 
 def count_from_contacts(session: Session, start: datetime, end: datetime, view: View, agents: bool, tally: Tallies) -> None:
@@ -84,7 +73,7 @@ def count_from_contacts(session: Session, start: datetime, end: datetime, view: 
         elif start <= record.joined_at < end:
             tally(key, record.joined_at).add(record)
     if view is View.COHORT and not agents:
-        _count_calls(session, start, end, tally)
+        count_calls(session, start, end, tally)
 
 
 def joined_between(session: Session, start: datetime, end: datetime, *narrowed: ColumnElement[bool]) -> Iterator[VisitRecord]:
@@ -118,7 +107,7 @@ def in_contacts_between(session: Session, start: datetime, end: datetime) -> Ite
             yield record_of(visit, row.id, number, pbx=row.pbx, line=row.line)
 
 
-def _count_calls(session: Session, start: datetime, end: datetime, tally: Tallies) -> None:
+def count_calls(session: Session, start: datetime, end: datetime, tally: Tallies) -> None:
     """Calls that ended, by their beginning."""
     c = ContactRow
     query = select(c.started_at, c.line, c.outcome, c.nodes).where(c.started_at >= start, c.started_at < end, c.outcome.is_not(None))
@@ -133,16 +122,11 @@ def _key(record: VisitRecord, agents: bool) -> Key | None:
     return Key(record.queue, record.line, record.agent) if record.agent else None
 
 
-def _keys(record: VisitRecord) -> tuple[Key, ...]:
-    all_of_them = Key(record.queue, record.line)
-    return (all_of_them, Key(record.queue, record.line, record.agent)) if record.agent else (all_of_them,)
-
-
 def _add_events(record: VisitRecord, key: Key, start: datetime, end: datetime, tally: Tallies) -> None:
     if start <= record.joined_at < end:
-        tally(key, record.joined_at).add_entry()
+        tally(key, record.joined_at).add_entries(1)
     exited_at = record.exited_at
     if exited_at is not None and start <= exited_at < end:
-        tally(key, exited_at).add_exit(record)
+        tally(key, exited_at).add_exits((record,))
     if record.talk_ended_at is not None and start <= record.talk_ended_at < end:
-        tally(key, record.talk_ended_at).add_talk_end(record)
+        tally(key, record.talk_ended_at).add_talk_ends((record,))

@@ -50,9 +50,9 @@ def records(found: list[Visit]) -> list[VisitRecord]:
 def happened(record: VisitRecord, start: datetime, end: datetime) -> Tally:
     tally = Tally()
     if start <= record.joined_at < end:
-        tally.add_entry()
+        tally.add_entries(1)
     if record.exited_at is not None and start <= record.exited_at < end:
-        tally.add_exit(record)
+        tally.add_exits([record])
     return tally
 
 
