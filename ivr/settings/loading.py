@@ -15,6 +15,13 @@ from ivr.settings.parts import SettingsError
 from ivr.settings.whole import Settings
 
 ENVIRONMENT_PREFIX = "IVRD_"
+# What pydantic says in the words of Python.
+_IN_OTHER_WORDS = {
+    "tuple_type": 'it must be a list, as in ["101", "102"]',
+    "dict_type": "it must be a table",
+    "model_type": "it must be a table",
+    "int_parsing": "it must be a whole number",
+}
 SHIPPED_CONFIG = Path(__file__).resolve().parents[2] / "config" / "ivrd.toml"
 
 
@@ -36,16 +43,20 @@ def load(path: Path | None = None, environment: dict[str, str] | None = None) ->
         values: dict[str, Any] = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"{chosen}: {error}"]) from error
+    laid: dict[tuple[str, ...], str] = {}
     for key, variable in (("state", "STATE"), ("port_offset", "PORT_OFFSET")):
         if env.get(variable):
+            laid[(key,)] = variable
             values[key] = env[variable]
     for variable, raw in env.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != "IVRD_CONFIG":
-            _lay_over(values, variable[len(ENVIRONMENT_PREFIX) :].lower().split("__"), raw)
+            keys = variable[len(ENVIRONMENT_PREFIX) :].lower().split("__")
+            laid[tuple(keys)] = variable
+            _lay_over(values, keys, raw)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError([_sentence(chosen, source, problem) for problem in error.errors()]) from error
+        raise SettingsError([_sentence(chosen, source, laid, problem) for problem in error.errors()]) from error
 
 
 def _lay_over(values: dict[str, Any], keys: list[str], raw: str) -> None:
@@ -64,16 +75,22 @@ def _lay_over(values: dict[str, Any], keys: list[str], raw: str) -> None:
     place[keys[-1]] = raw
 
 
-def _sentence(file: Path, source: str, problem: Any) -> str:
+def _sentence(file: Path, source: str, laid: dict[tuple[str, ...], str], problem: Any) -> str:
+    """``laid``: which setting was given by which environment variable; that is then where the fault is, and not in the file."""
     location = [str(part) for part in problem["loc"]]
     where = f"{file}:{_line_of(source, location)}" if _line_of(source, location) else str(file)
+    where = next((variable for keys, variable in laid.items() if list(keys) == location[: len(keys)]), where)
     name = ".".join(location) or "settings"
     if problem["type"] == "extra_forbidden":
         known = _keys_at(location[:-1])
         near = difflib.get_close_matches(location[-1], known, n=1)
+        section, _, setting = location[-1].partition("_")
+        if len(location) == 1 and section in known:
+            intended = f"{ENVIRONMENT_PREFIX}{section}__{setting}".upper()
+            return f"{where}: {name} is no setting; of a section it has two underscores: {intended}"
         hint = f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}"
         return f"{where}: {name} is no setting{hint}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = _IN_OTHER_WORDS.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
     given = problem.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{where}: {name}: {message}{shown}"

@@ -123,9 +123,23 @@ def test_the_environment_lies_over_the_file(tmp_path: Path) -> None:
     assert (settings.state, settings.shifted(settings.agi.port), settings.hotline.numbers) == (Path("/x"), 5600, ("4001234567",))
 
 
-def test_a_wrong_environment_variable_is_told(tmp_path: Path) -> None:
-    assert "agi.prot is no setting" in problems(tmp_path, BASE, {"IVRD_AGI__PROT": "1"})[0]
-    assert "port_offset" in problems(tmp_path, BASE, {"PORT_OFFSET": "many"})[0]
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("IVRD_AGI__PORT", "many", "IVRD_AGI__PORT: agi.port: it must be a whole number (given: 'many')"),
+        ("PORT_OFFSET", "many", "PORT_OFFSET: port_offset: it must be a whole number"),
+        ("IVRD_AGI__PROT", "4600", "IVRD_AGI__PROT: agi.prot is no setting; did you mean 'port'?"),
+        (
+            "IVRD_AGI_PORT",
+            "4600",
+            "IVRD_AGI_PORT: agi_port is no setting; of a section it has two underscores: IVRD_AGI__PORT",
+        ),
+        ("IVRD_QUEUES__HR__MEMBERS", "101", "IVRD_QUEUES__HR__MEMBERS: queues.hr.members: it must be a list"),
+    ],
+)
+def test_a_wrong_environment_variable_is_where_the_fault_is(tmp_path: Path, variable: str, value: str, sentence: str) -> None:
+    (problem,) = problems(tmp_path, BASE, {variable: value})
+    assert problem.startswith(sentence)
 
 
 def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
