@@ -279,14 +279,15 @@ class AgiServer:
             oldest.transport.abort()
         self._pending[writer] = None
         environment = EnvironmentReader()
-        leftover = b""
+        leftover, heard = b"", False
         try:
             async with asyncio.timeout(self._settings.header_timeout_s):
                 while environment.environment is None:
                     data = await reader.read(READ_SIZE)
                     if not data:
-                        self._refuse("it closed before saying who calls", peer)
+                        self._refuse("it closed before saying who calls", peer, log.warning if heard else log.info)
                         return None
+                    heard = True  # who closes without a word looks whether we listen: `ivrd doctor`, a monitor
                     leftover = environment.feed(data)
         except TimeoutError:
             self._refuse(f"no complete environment within {self._settings.header_timeout_s:g} s", peer)
@@ -310,6 +311,6 @@ class AgiServer:
             address = address.ipv4_mapped
         return address in self._allowed
 
-    def _refuse(self, reason: str, peer: object) -> None:
+    def _refuse(self, reason: str, peer: object, tell: Callable[..., object] = log.warning) -> None:
         self.refused += 1
-        log.warning("agi connection refused", reason=reason, peer=peer[0] if isinstance(peer, tuple) else None)
+        tell("agi connection refused", reason=reason, peer=peer[0] if isinstance(peer, tuple) else None)

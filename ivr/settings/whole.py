@@ -31,6 +31,12 @@ class Console(Section):
 class Store(Section):
     url: str | None = None  # None = SQLite in the state folder
 
+    @model_validator(mode="after")
+    def _known_kind(self) -> Store:
+        if self.url is not None and not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("store.url begins with postgresql+psycopg:// (or sqlite:///), as postgresql+psycopg://ivrd@db.example.com/ivrd")
+        return self
+
 
 class Ledger(Section):
     """``keep_days``: what was told of calls is kept so long; 0 = for ever. Records and figures stay either way."""

@@ -101,6 +101,11 @@ def test_an_unknown_zone_is_told(tmp_path: Path, zone: str) -> None:
     assert "time zone database" in problem
 
 
+def test_a_database_of_another_kind_is_told(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, '[store]\nurl = "mysql://ivrd@db/ivrd"')
+    assert problem.startswith("ivrd.toml:1: store: store.url begins with postgresql+psycopg://")
+
+
 def test_a_missing_and_an_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="can't read the settings: No such file"):
         load(tmp_path / "absent.toml", {})
