@@ -285,7 +285,7 @@ class AgiServer:
                 while environment.environment is None:
                     data = await reader.read(READ_SIZE)
                     if not data:
-                        self._refuse("it closed before saying who calls", peer, log.warning if heard else log.info)
+                        self._refuse("it closed before saying who calls", peer, mere_knock=not heard)
                         return None
                     heard = True  # who closes without a word looks whether we listen: `ivrd doctor`, a monitor
                     leftover = environment.feed(data)
@@ -311,6 +311,7 @@ class AgiServer:
             address = address.ipv4_mapped
         return address in self._allowed
 
-    def _refuse(self, reason: str, peer: object, tell: Callable[..., object] = log.warning) -> None:
+    def _refuse(self, reason: str, peer: object, *, mere_knock: bool = False) -> None:
         self.refused += 1
+        tell = log.info if mere_knock else log.warning
         tell("agi connection refused", reason=reason, peer=peer[0] if isinstance(peer, tuple) else None)

@@ -34,7 +34,9 @@ class Store(Section):
     @model_validator(mode="after")
     def _known_kind(self) -> Store:
         if self.url is not None and not self.url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("store.url begins with postgresql+psycopg:// (or sqlite:///), as postgresql+psycopg://ivrd@db.example.com/ivrd")
+            raise ValueError(
+                "store.url begins with postgresql+psycopg:// (or sqlite:///), as postgresql+psycopg://ivrd@db.example.com/ivrd"
+            )
         return self
 
 
