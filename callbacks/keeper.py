@@ -69,7 +69,7 @@ class Keeper:
     async def _keep(self, callback: Callback) -> None:
         now = self._clock()
         if refusal := self._allowed.refusal(callback.number):
-            log.warning("a promised call is given up", callback=callback.id, why=refusal)
+            log.warning("a promised call is given up", callback=callback.id, why=str(refusal))
             await self._store.refuse(callback.id, self.owner, now)
             return
         if not self._hours.is_open(callback.line, now):

@@ -1,4 +1,5 @@
-"""Wakes the keeper every few seconds and at once when asked: the only user of APScheduler, which holds no promise of ours.
+"""Wakes the keeper every few seconds and at once when asked, and whoever else has rows that fall due: APScheduler is the clock, and holds
+no promise of ours.
 
 APScheduler 3.11 keeps one interval job in memory. It falls silent when the clock is set back or an internal error escapes it
 (measured): a watchdog on the last tick starts a new one.
@@ -19,12 +20,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 log = structlog.get_logger(__name__)
 
-_JOB = "callbacks-tick"
+_JOB = "tick"
 TICK_TIMEOUT_S = 60.0
 
 
 class CallbackTimer:
-    """``tick`` is awaited, never twice at once. What it raises is logged, and the next one comes all the same.
+    """``name`` is told in the log. ``tick`` is awaited, never twice at once. What it raises is logged, and the next one comes all the same.
 
     Times in s; after ``watch_s`` without a tick the scheduler is replaced.
     """
@@ -34,11 +35,13 @@ class CallbackTimer:
         tick: Callable[[], Awaitable[None]],
         *,
         interval_s: float = 5.0,
+        name: str = "callbacks",
         timeout_s: float = TICK_TIMEOUT_S,
         watch_s: float | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tick = tick
+        self._name = name
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._watch_s = 4 * interval_s + 1.0 if watch_s is None else watch_s
@@ -63,7 +66,7 @@ class CallbackTimer:
             while True:
                 await asyncio.sleep(min(self._interval_s, self._watch_s))
                 if not self._ticking and self.silent_s > self._watch_s:
-                    log.error("the callback timer fell silent and is started anew", silent_s=round(self.silent_s, 1))
+                    log.error("a timer fell silent and is started anew", timer=self._name, silent_s=round(self.silent_s, 1))
                     self.restarts += 1
                     self._stop()
                     self.scheduler = self._started()
@@ -79,7 +82,7 @@ class CallbackTimer:
             try:
                 self.scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
             except JobLookupError:
-                log.error("the callback timer has lost its job")  # the watchdog will see the silence
+                log.error("a timer has lost its job", timer=self._name)  # the watchdog will see the silence
 
     def _started(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(
@@ -118,7 +121,7 @@ class CallbackTimer:
                         await self._tick()
                 except Exception as error:  # noqa: BLE001 - a database that refuses must not stop the clock
                     self.failures += 1
-                    log.error("callbacks: a round failed, the next one tries again", reason=f"{type(error).__name__}: {error}")
+                    log.error("a round failed, the next one tries again", timer=self._name, reason=f"{type(error).__name__}: {error}")
                     return
                 if not self._again:
                     return

@@ -18,11 +18,12 @@ from ami_bridge.plan import AsteriskPlan
 from callflows.calendar import CalendarError
 from callflows.flow import NODE_FAULTS
 from ivr import sole_daemon
+from ivr.alerts.cases import CaseWatch
 from ivr.alerts.consequence import abandoned_call_alert
 from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
 from ivr.bookkeeping import Bookkeeping
-from ivr.calling_back import CallingBack
+from ivr.calling_back import CallingBack, LineHours
 from ivr.disk import disk_trouble
 from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
@@ -130,6 +131,8 @@ class Daemon:
             agents=self._books.agents,
             promises_kept=self._furnishing.outlooks.kept_ratios,
         )
+        hours = LineHours(self._furnishing.hours.calling_calendars, settings.zone)
+        self._case_watch = CaseWatch(self._database, settings.alerts, hours, after_commit=self._outbox.wake)
         self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness, self._supervision.console)
 
     def _open_files(self) -> None:
@@ -210,6 +213,7 @@ class Daemon:
             tasks.append(_named("console", self._supervision.console.run()))
             tasks.append(_named("loss-watch", self._supervision.loss_watch.run()))
             tasks.append(_named("hours", self._furnishing.hours.run()))
+            tasks.append(_named("case-watch", self._case_watch.run()))
             tasks.append(_named("flows", self._furnishing.flows.run()))
             tasks.append(_named("flow-trial", self._furnishing.flow_trial.run()))
             await self._meet_asterisk()

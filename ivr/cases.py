@@ -1,5 +1,5 @@
 """Walks complaints through their states: one transaction for the state, who and when, the CRM's row and what follows. The service behind
-``ivrd complaints verify|solve|inform|close`` and the console's buttons.
+``ivrd complaints verify|solve|inform|close|reopen`` and the console's buttons.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from ivr.domain.cases import CaseState, StepRefusedError, StepTaken, take
+from ivr.domain.cases import Step, StepRefusedError, StepTaken, take
 from ivr.store import cases, complaints
 from ivr.store.complaints import Complaint
 from ivr.store.database import Database
@@ -19,16 +19,19 @@ from ivr.store.sealing import Sealer
 
 log = structlog.get_logger(__name__)
 
-# What follows once the customer was told the result (R17, the follow-up call): run in the same transaction, idempotent by its own key.
-OnInformed = Callable[[Session, Complaint], None]
+# What follows once the customer was told the result (R17) or rejected it (R19): run in the same transaction, idempotent by its own key.
+WhatFollows = Callable[[Session, Complaint], None]
 
 
 def nothing_follows(_: Session, __: Complaint) -> None:
-    """For a house without follow-up calls."""
+    """For steps after which nobody is called or told."""
 
 
 class UnknownComplaintError(StepRefusedError):
     """There is no complaint of this number."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__("unknown", f"there is no complaint {number}", number=number)
 
 
 class Cases:
@@ -39,13 +42,14 @@ class Cases:
         database: Database,
         sealer: Sealer,
         *,
-        on_informed: OnInformed = nothing_follows,
+        on_informed: WhatFollows = nothing_follows,
+        on_rejected: WhatFollows = nothing_follows,
         after_commit: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._sealer = sealer
-        self._on_informed = on_informed
+        self._follows = {Step.INFORM: on_informed, Step.REOPEN: on_rejected}
         self._after_commit = after_commit
         self._clock = clock
 
@@ -63,13 +67,12 @@ class Cases:
     def _take(self, session: Session, number: str, taken: StepTaken) -> Complaint:
         case = cases.lock(session, number)
         if case is None:
-            raise UnknownComplaintError(f"there is no complaint {number}")
+            raise UnknownComplaintError(number)
         after = take(case, taken)
         cases.record(session, after, taken, self._clock())
         session.flush()
         complaint = complaints.by_number(session, self._sealer, number)
         if complaint is None:
-            raise UnknownComplaintError(f"there is no complaint {number}")
-        if after.state is CaseState.INFORMED:
-            self._on_informed(session, complaint)
+            raise UnknownComplaintError(number)
+        self._follows.get(taken.step, nothing_follows)(session, complaint)
         return complaint

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ivr.alerts.cases import tell_rejection
 from ivr.asterisk_plan import last_resort_queue
-from ivr.cases import Cases, OnInformed, nothing_follows
+from ivr.cases import Cases, WhatFollows, nothing_follows
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
 from ivr.cli_store import opened_store, read_store
 from ivr.cli_tables import plain_console
-from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
-from ivr.follow_up import promise_follow_up
+from ivr.domain.cases import CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
+from ivr.follow_up import promise_follow_up, withdraw_follow_up
 from ivr.promises import Promises, Terms, allow_list
 from ivr.settings import Settings, SettingsError
 from ivr.store import cases, complaints
@@ -32,6 +33,9 @@ app = typer.Typer(help="The complaint register 投诉登记表.", no_args_is_hel
 NumberArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="The complaint's number.")]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who takes this step.")]
 NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="What was found, done or said.")]
+SeenOption = Annotated[
+    int | None, typer.Option("--seen", min=0, metavar="STEPS", help="How many steps it had when you looked: refused if there are more now.")
+]
 
 
 @app.command("list", epilog="Example: ivrd complaints list --state open")
@@ -89,35 +93,64 @@ def complaints_verify(
     by: ByOption,
     note: NoteOption,
     finding: Annotated[Finding, typer.Option("--finding", help="What the department found (R13-R15).")],
+    seen: SeenOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The department has looked into it: unfounded, ordinary, or serious. A finding can be corrected until the case is solved."""
-    _take(number, StepTaken(Step.VERIFY, by, note, finding), config, as_json)
+    _take(number, StepTaken(Step.VERIFY, by, note, finding, seen), config, as_json)
 
 
 @app.command("solve", epilog='Example: ivrd complaints solve C2026112100001 --by "Li Na" --note "part replaced"')
 def complaints_solve(
-    number: NumberArgument, by: ByOption, note: NoteOption, config: ConfigOption = None, as_json: JsonOption = False
+    number: NumberArgument,
+    by: ByOption,
+    note: NoteOption,
+    seen: SeenOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The department is done, and the form returns to the centre (R16)."""
-    _take(number, StepTaken(Step.SOLVE, by, note), config, as_json)
+    _take(number, StepTaken(Step.SOLVE, by, note, seen=seen), config, as_json)
 
 
 @app.command("inform", epilog='Example: ivrd complaints inform C2026112100001 --by "Wang Wei" --note "satisfied"')
 def complaints_inform(
-    number: NumberArgument, by: ByOption, note: NoteOption, config: ConfigOption = None, as_json: JsonOption = False
+    number: NumberArgument,
+    by: ByOption,
+    note: NoteOption,
+    seen: SeenOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The customer was told the result, or that it is unfounded and why (R13, R16)."""
-    _take(number, StepTaken(Step.INFORM, by, note), config, as_json)
+    _take(number, StepTaken(Step.INFORM, by, note, seen=seen), config, as_json)
 
 
 @app.command("close", epilog='Example: ivrd complaints close C2026112100001 --by "Wang Wei"')
 def complaints_close(
-    number: NumberArgument, by: ByOption, note: NoteOption = "", config: ConfigOption = None, as_json: JsonOption = False
+    number: NumberArgument,
+    by: ByOption,
+    note: NoteOption = "",
+    seen: SeenOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Nothing is left to do."""
-    _take(number, StepTaken(Step.CLOSE, by, note), config, as_json)
+    _take(number, StepTaken(Step.CLOSE, by, note, seen=seen), config, as_json)
+
+
+@app.command("reopen", epilog='Example: ivrd complaints reopen C2026112100001 --by "Wang Wei" --note "the new part is broken too"')
+def complaints_reopen(
+    number: NumberArgument,
+    by: ByOption,
+    note: NoteOption,
+    seen: SeenOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The customer rejects what he was told (R19): it is handled anew, and another agent tells him. Each time it goes up a level."""
+    _take(number, StepTaken(Step.REOPEN, by, note, seen=seen), config, as_json)
 
 
 @app.command("resend", epilog="Example: ivrd complaints resend C2026112100001")
@@ -140,7 +173,12 @@ def complaints_resend(
 def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) -> None:
     settings = settings_from(config)
     with opened_store(settings) as (database, sealer):
-        service = Cases(database, sealer, on_informed=_on_informed(settings, sealer) if taken.step is Step.INFORM else nothing_follows)
+        service = Cases(
+            database,
+            sealer,
+            on_informed=_on_informed(settings, sealer) if taken.step is Step.INFORM else nothing_follows,
+            on_rejected=withdraw_follow_up(tell_rejection(settings.alerts)),
+        )
         try:
             complaint = service.take_step_now(number.upper(), taken)
         except StepRefusedError as error:
@@ -151,7 +189,7 @@ def _take(number: str, taken: StepTaken, config: ConfigOption, as_json: bool) ->
     _print(complaint, events, tellings, settings, as_json)
 
 
-def _on_informed(settings: Settings, sealer: Sealer) -> OnInformed:
+def _on_informed(settings: Settings, sealer: Sealer) -> WhatFollows:
     try:
         terms = Terms.of(settings, last_resort_queue(settings))
     except SettingsError as error:
@@ -161,11 +199,13 @@ def _on_informed(settings: Settings, sealer: Sealer) -> OnInformed:
 
 
 def _record(complaint: Complaint, settings: Settings) -> dict[str, Any]:
-    case = Case(complaint.number, CaseState(complaint.state), Finding(complaint.verdict) if complaint.verdict else None)
+    case = cases.as_case(complaint.number, complaint.state, complaint.verdict, complaint.rejections, ())
     return {
         **complaint_as_json(complaint, settings.zone, str(settings.paths.recordings)),
         "verdict": complaint.verdict,
         "next_step": next_step(case),
+        "rejections": complaint.rejections,
+        "answer_by": complaint.answer_by.astimezone(settings.zone).isoformat(timespec="seconds") if case.waits_for_answer else None,
     }
 
 

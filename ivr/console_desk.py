@@ -40,7 +40,7 @@ class ConsoleCallbacks:
     def _promise(self, session: Session, contact_id: str, actor: str) -> str:
         contact = contacts.load(session, self._sealer, contact_id)
         if contact is None:
-            raise RefusedError(f"there is no call {contact_id}")
+            raise RefusedError("no_call", f"there is no call {contact_id}")
         now = self._clock()
         # An open promise to this person is found by his number; one that failed or was cancelled can be given anew: the key has the time.
         key = f"by_hand:{contact.id}:{now.timestamp():.0f}"
@@ -49,4 +49,4 @@ class ConsoleCallbacks:
     async def cancel(self, callback: str, actor: str) -> None:
         """Raises ivr.promises.RefusedError and StoreError."""
         if not await self._database.write(partial(callbacks.cancel, callback_id=callback, now=self._clock())):
-            raise RefusedError("this call is being dialled, or is over already")
+            raise RefusedError("over", "this call is being dialled, or is over already")

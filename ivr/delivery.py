@@ -89,6 +89,7 @@ class Carrier(Protocol):
 
     channel: str
     keeps: timedelta | None  # what couldn't be delivered for so long isn't worth it any more; None = for ever
+    lasting: Mapping[str, timedelta]  # topics that are worth it longer
     longest_retry_s: float
 
     async def carry(self, parcels: Sequence[Parcel]) -> Carried | NotYet:

@@ -32,10 +32,12 @@ FIRST_RETRY_S = 5.0
 # A receiver that is down is waited for, and nothing overtakes. After so many failures (over an hour) of one row, later ones are tried
 # behind it: it may be this row alone that the receiver chokes on.
 STUBBORN_AFTER = 12
-# What was delivered is remembered for so long, for whoever asks whether it was; then it is deleted, some at a time.
+# What was delivered is remembered for a while, for whoever asks whether it was; then it is deleted, some at a time. No row is needed to
+# keep a thing from being told twice: whoever writes one knows that from a row of his own, and what ended an hour ago is no alert.
 KEPT = timedelta(days=30)
 FORGET_EVERY_S = 3600.0
 FORGET_AT_ONCE = 500  # below SQLite's limit of variables, and no write that others wait for
+BETWEEN_BITES_S = 0.2
 
 
 def retry_delay_s(attempts: int, longest_s: float) -> float:
@@ -51,10 +53,17 @@ class _Row:
 
 
 class Outbox:
-    """One task for each carrier. ``wake`` it after a commit; it looks by itself too."""
+    """One task for each carrier. ``wake`` it after a commit; it looks by itself too. ``kept``: how long deliveries are remembered."""
 
-    def __init__(self, database: Database, carriers: Sequence[Carrier], clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        carriers: Sequence[Carrier],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        kept: timedelta = KEPT,
+    ) -> None:
         self._database = database
+        self._kept = kept
         self._carriers = {carrier.channel: carrier for carrier in carriers}
         if len(self._carriers) != len(carriers):
             raise ValueError("two carriers of one channel")
@@ -96,8 +105,10 @@ class Outbox:
 
     async def forget_old(self) -> int:
         """Delete what was delivered or given up long ago; tells how many. What was rejected stays for somebody to look at. StoreError."""
-        before = self._clock() - KEPT
-        forgotten = await self._database.write(partial(_delete_old, before=before))
+        before, forgotten = self._clock() - self._kept, 0
+        while deleted := await self._database.write(partial(_delete_old, before=before)):
+            forgotten += deleted
+            await asyncio.sleep(BETWEEN_BITES_S)
         if forgotten:
             log.info("old deliveries are forgotten", rows=forgotten)
         return forgotten
@@ -193,12 +204,13 @@ class Outbox:
     async def _without_expired(self, carrier: Carrier, rows: list[_Row]) -> list[_Row]:
         if carrier.keeps is None:
             return rows
-        oldest = self._clock() - carrier.keeps
-        expired = [row for row in rows if row.parcel.created_at < oldest]
+        now, usual = self._clock(), carrier.keeps
+        expired = [row for row in rows if row.parcel.created_at < now - carrier.lasting.get(row.parcel.topic, usual)]
         if expired:
             await self._database.write(partial(self._expire, ids=[row.id for row in expired]))
             log.error("too late to deliver, given up", channel=carrier.channel, rows=len(expired), first=expired[0].parcel.key)
-        return [row for row in rows if row.parcel.created_at >= oldest]
+        gone = {row.id for row in expired}
+        return [row for row in rows if row.id not in gone]
 
     @staticmethod
     def _expire(session: Session, ids: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,7 +52,7 @@ def outbox_from(
     carriers: list[Carrier] = [CrmCarrier(database, sealer, found.crm)]
     carriers += [AlertCarrier(name, sink, settings.alerts.channels[name].a_minute) for name, sink in found.alerts.items()]
     carriers += [ReportCarrier(name, sink) for name, sink in found.reports.items()]
-    return Outbox(database, carriers, clock)
+    return Outbox(database, carriers, clock, kept=timedelta(days=settings.delivery.keep_days))
 
 
 def flow_webhooks_from(settings: Settings, poster: Poster, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FlowWebhooks:

@@ -27,7 +27,12 @@ _ABANDONED = (ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING, Con
 
 
 class RefusedError(Exception):
-    """This call can't be promised; the text is a sentence without the number."""
+    """This call can't be promised; the text is an English sentence without the number, its ``code`` and ``values`` say the same."""
+
+    def __init__(self, code: str, sentence: str, values: Mapping[str, str | tuple[str, ...]] | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.values = values or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,15 @@ class Promises:
             session, now, key=key, reason=Reason.REQUESTED, number=number, line=line, queue=queue, due_at=due_at, created_by=by
         )
 
-    def follow_up(self, session: Session, complaint: str, number: str, line: str | None, now: datetime, by: str) -> str:
-        """The customer was told the result: he is called once more (R17). ``number`` is E.164. Raises RefusedError."""
+    def follow_up(self, session: Session, complaint: str, number: str, line: str | None, now: datetime, by: str, round_: int = 0) -> str:
+        """The customer was told the result: he is called once more (R17), and again after each answer he rejected (``round_``).
+
+        ``number`` is E.164. Raises RefusedError.
+        """
         return self._give(
             session,
             now,
-            key=f"follow_up:{complaint}",
+            key=f"follow_up:{complaint}:{round_}" if round_ else f"follow_up:{complaint}",
             reason=Reason.FOLLOW_UP,
             number=number,
             line=line,
@@ -184,7 +192,7 @@ class Promises:
     ) -> str:
         line = line or next((name for name, its_queue in self._terms.queue_of_line.items() if its_queue == queue), None)
         if refusal := self._allowed.refusal(number):
-            raise RefusedError(refusal)
+            raise RefusedError(refusal.code, refusal.sentence, refusal.values)
         new = NewPromise(
             key=key,
             reason=reason,

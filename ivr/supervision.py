@@ -12,6 +12,7 @@ from typing import Any
 
 from ami_bridge.facts import AnyFact
 from ivr import recording_links
+from ivr.alerts.cases import tell_rejection
 from ivr.alerts.loss_watch import LossWatch
 from ivr.board import Board
 from ivr.cases import Cases
@@ -22,7 +23,7 @@ from ivr.domain.contacts import Contact
 from ivr.domain.figures import Thresholds
 from ivr.domain.intervals import Grain, floor
 from ivr.flow_troubles import FlowTrouble
-from ivr.follow_up import promise_follow_up
+from ivr.follow_up import promise_follow_up, withdraw_follow_up
 from ivr.metrics import Metrics
 from ivr.outbox import Outbox
 from ivr.promises import Promises
@@ -59,7 +60,14 @@ class Supervision:
         self._board = Board(list(settings.queues), limits_from(settings), settings.zone, clock=clock)
         self._metrics.watch(self._board.snapshot)
         self._metrics.watch_promises(promises_kept)
-        cases = Cases(database, sealer, on_informed=promise_follow_up(promises, clock=clock), after_commit=outbox.wake, clock=clock)
+        cases = Cases(
+            database,
+            sealer,
+            on_informed=promise_follow_up(promises, clock=clock),
+            on_rejected=withdraw_follow_up(tell_rejection(settings.alerts, clock), clock),
+            after_commit=outbox.wake,
+            clock=clock,
+        )
         ports = ConsolePorts(
             callbacks=ConsoleCallbacks(database, sealer, promises, nudge_callbacks, clock),
             cases=cases,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from ivr.alerts.budget import MinuteBudget, Wait
-from ivr.alerts.messages import Alert, alert_of, channel_of, collectable, collected_id
+from ivr.alerts.messages import CASE_TOPICS, Alert, alert_of, channel_of, collectable, collected_id
 from ivr.delivery import Carried, Delivered, Delivery, NotYet, Parcel, Rejected
 from ivr.domain.alert_rules import AbandonedCall
 
 KEEPS = timedelta(hours=1)
+# A case that goes up a level stays up: told after a night without the robot, it is news all the same.
+CASES_KEEP = timedelta(days=3)
 LONGEST_RETRY_S = 60.0
 
 
@@ -34,6 +36,7 @@ class AlertCarrier:
     """``name`` is the channel's in the settings. ``monotonic`` gives seconds."""
 
     keeps: timedelta | None = KEEPS
+    lasting: Mapping[str, timedelta] = dict.fromkeys(CASE_TOPICS, CASES_KEEP)
     longest_retry_s = LONGEST_RETRY_S
 
     def __init__(self, name: str, sink: AlertSink, a_minute: int, monotonic: Callable[[], float] = time.monotonic) -> None:

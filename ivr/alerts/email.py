@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from ivr.alerts.messages import Alert, BooksAlert, LossAlert
+from ivr.alerts.case_texts import case_text
+from ivr.alerts.messages import Alert, BooksAlert, CaseAlert, LossAlert
 from ivr.alerts.texts import Wording
 from ivr.delivery import Delivery
 from ivr.domain.alert_rules import AbandonedCall
@@ -29,6 +30,8 @@ class EmailAlerts:
             return await self._mail(message_id, self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
         if isinstance(alert, BooksAlert):
             return await self._mail(message_id, self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
+        if isinstance(alert, CaseAlert):
+            return await self._mail(message_id, case_text(self._wording, alert))
         return await self._mail(message_id, self._wording.abandoned(alert))
 
     async def send_collected(self, message_id: str, calls: Sequence[AbandonedCall]) -> Delivery:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from ivr.delivery import Parcel
 from ivr.domain.alert_rules import AbandonedCall, LossTurn, Turn, Why
+from ivr.domain.case_deadlines import Level
 from ivr.store.schema import OutboxRow
 
 CALL_ABANDONED = "call.abandoned"
 CALLS_ABANDONED = "calls.abandoned"  # several in one message; never a row's topic
 LOSS_RATE = {Turn.HIGH: "loss_rate.high", Turn.RECOVERED: "loss_rate.recovered"}
 BOOKS_DRIFT, BOOKS_AGREE = "books.drift", "books.agree"
+CASE_DUE, CASE_ESCALATED, CASE_REJECTED = "case.due", "case.escalated", "case.rejected"
+CASE_TOPICS = (CASE_DUE, CASE_ESCALATED, CASE_REJECTED)
 CHANNEL_PREFIX = "alert-"
 
 
@@ -42,7 +45,44 @@ class BooksAlert:
         return {"at": self.at.isoformat(), "agree": self.agree, "drifts": self.drifts, "sentence": self.sentence}
 
 
-Alert = AbandonedCall | LossAlert | BooksAlert
+@dataclass(frozen=True, slots=True)
+class CaseAlert:
+    """A complaint waits for an answer too long, or the customer rejected his for the ``rejections``th time (0: it is the time). Of the
+    customer it says nothing. Times are aware; ``level`` is how high it goes with this (R18, R19)."""
+
+    number: str
+    line: str | None
+    at: datetime
+    level: Level
+    state: str
+    answer_by: datetime
+    rejections: int = 0
+
+    @property
+    def topic(self) -> str:
+        if self.rejections:
+            return CASE_REJECTED
+        return CASE_DUE if self.level is Level.REMINDER else CASE_ESCALATED
+
+    def as_json(self) -> dict[str, Any]:
+        """For the outbox row."""
+        times = {"at": self.at.isoformat(), "answer_by": self.answer_by.isoformat()}
+        return {
+            "number": self.number,
+            "line": self.line,
+            "level": int(self.level),
+            "state": self.state,
+            "rejections": self.rejections,
+        } | times
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What ``as_json`` gave."""
+        times = {name: datetime.fromisoformat(stored[name]) for name in ("at", "answer_by")}
+        return cls(**{**stored, **times, "level": Level(stored["level"])})
+
+
+Alert = AbandonedCall | LossAlert | BooksAlert | CaseAlert
 
 
 def channel_of(name: str) -> str:
@@ -85,6 +125,8 @@ def alert_of(parcel: Parcel) -> Alert:
         return AbandonedCall.from_json(stored)
     if parcel.topic in (BOOKS_DRIFT, BOOKS_AGREE):
         return BooksAlert(datetime.fromisoformat(stored["at"]), stored["agree"], stored["drifts"], stored["sentence"])
+    if parcel.topic in CASE_TOPICS:
+        return CaseAlert.from_json(stored)
     turn = next(turn for turn, topic in LOSS_RATE.items() if topic == parcel.topic)
     return LossAlert(
         line=stored["line"],

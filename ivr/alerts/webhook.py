@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.alerts.messages import BOOKS_AGREE, BOOKS_DRIFT, CALL_ABANDONED, CALLS_ABANDONED, LOSS_RATE, Alert, BooksAlert, LossAlert
+from ivr.alerts.case_texts import case_text
+from ivr.alerts.messages import (
+    BOOKS_AGREE,
+    BOOKS_DRIFT,
+    CALL_ABANDONED,
+    CALLS_ABANDONED,
+    LOSS_RATE,
+    Alert,
+    BooksAlert,
+    CaseAlert,
+    LossAlert,
+)
 from ivr.alerts.texts import Wording
 from ivr.delivery import Delivery, RetryLater
 from ivr.domain.alert_rules import AbandonedCall
@@ -40,6 +51,17 @@ class AlertWebhook:
             text = self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence)
             books: dict[str, Any] = {"drifts": alert.drifts, "what": alert.sentence, "text": text}
             return await self._post(message_id, BOOKS_AGREE if alert.agree else BOOKS_DRIFT, alert.at, books)
+        if isinstance(alert, CaseAlert):
+            case: dict[str, Any] = {
+                "number": alert.number,
+                "line": alert.line,
+                "level": alert.level.name.lower(),
+                "state": alert.state,
+                "rejections": alert.rejections,
+                "answer_by": self._local(alert.answer_by),
+                "text": case_text(self._wording, alert),
+            }
+            return await self._post(message_id, alert.topic, alert.at, case)
         data = {**self._call(alert), "text": self._wording.abandoned(alert)}
         return await self._post(message_id, CALL_ABANDONED, alert.at, data)
 

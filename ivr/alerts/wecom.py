@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from ivr.alerts.messages import Alert, BooksAlert, LossAlert
+from ivr.alerts.case_texts import case_text
+from ivr.alerts.messages import Alert, BooksAlert, CaseAlert, LossAlert
 from ivr.alerts.texts import Wording, cut_bytes
 from ivr.delivery import Delivered, Delivery, Rejected, RetryLater, Unknown
 from ivr.domain.alert_rules import AbandonedCall
@@ -40,6 +41,8 @@ class WecomRobot:
             return await self.say(self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
         if isinstance(alert, BooksAlert):
             return await self.say(self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
+        if isinstance(alert, CaseAlert):
+            return await self.say(case_text(self._wording, alert))
         return await self.say(self._wording.abandoned(alert))
 
     async def send_collected(self, message_id: str, calls: Sequence[AbandonedCall]) -> Delivery:

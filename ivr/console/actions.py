@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from ivr.console.case_pages import Typed, case_detail, case_page
 from ivr.console.desk import May, desk, require
-from ivr.console.guard import failure
-from ivr.console.pages import case_detail, case_page
 from ivr.console.ports import RefusedError
-from ivr.domain.cases import Finding, Step, StepRefusedError, StepTaken
+from ivr.console.refusals import refused
+from ivr.domain.cases import LONGEST_NOTE, Finding, Step, StepRefusedError, StepTaken
 
 
 async def call_back(request: web.Request) -> web.StreamResponse:
@@ -16,7 +18,7 @@ async def call_back(request: web.Request) -> web.StreamResponse:
     try:
         await promise(request, request.match_info["id"])
     except RefusedError as error:
-        return failure(request, 409, str(error))
+        return refused(request, error)
     raise web.HTTPSeeOther("/?done=callback")
 
 
@@ -35,7 +37,7 @@ async def cancel(request: web.Request) -> web.StreamResponse:
     try:
         await withdraw(request, request.match_info["id"])
     except RefusedError as error:
-        return failure(request, 409, str(error))
+        return refused(request, error)
     raise web.HTTPSeeOther("/callbacks?done=cancelled")
 
 
@@ -52,23 +54,29 @@ async def withdraw(request: web.Request, callback: str) -> None:
 async def step(request: web.Request) -> web.StreamResponse:
     """The form below a case; refused, it comes back with the reason and what was typed."""
     form = await request.post()
-    note = str(form.get("note", ""))
+    given = {name: str(form.get(name, "")) for name in ("step", "note", "finding", "seen")}
     detail = await case_detail(request)
     try:
-        await take_step(request, detail.complaint.number, str(form.get("step", "")), note, str(form.get("finding", "")))
+        await take_step(request, detail.complaint.number, given)
     except StepRefusedError as error:
-        return case_page(request, await case_detail(request), problem=str(error), note=note)
+        typed = Typed(given["step"], given["note"][: LONGEST_NOTE * 2], given["finding"])
+        return case_page(request, await case_detail(request), refused=error, typed=typed)
     raise web.HTTPSeeOther(f"/complaints/{detail.complaint.number}?done=step")
 
 
-async def take_step(request: web.Request, number: str, name: str, note: str, finding: str) -> None:
-    """Raises StepRefusedError, 400 for a word that is no step or no finding."""
+async def take_step(request: web.Request, number: str, given: Mapping[str, str]) -> None:
+    """``given``: step, note, finding, seen. Raises StepRefusedError, 400 for a word that is no step or no finding, or no number."""
     session, found = require(request, May.HANDLE_CASES), desk(request)
     if found.ports.cases is None:
         raise web.HTTPNotFound
+    finding, seen, note = given.get("finding", ""), given.get("seen", ""), given.get("note", "").replace("\r\n", "\n")
     try:
-        taken = StepTaken(Step(name), session.user.name, note.replace("\r\n", "\n"), Finding(finding) if finding else None)
+        taken = StepTaken(
+            Step(given.get("step", "")), session.user.name, note, Finding(finding) if finding else None, int(seen[:9]) if seen else None
+        )
     except ValueError:
-        raise web.HTTPBadRequest(text="step: verify, solve, inform or close; finding: unfounded, ordinary or serious") from None
+        raise web.HTTPBadRequest(
+            text="step: verify, solve, inform, close or reopen; finding: unfounded, ordinary or serious; seen: a number"
+        ) from None
     await found.ports.cases.take_step(number, taken)
     await found.accounts.audit(session.user.name, f"case-{taken.step.value}", number)

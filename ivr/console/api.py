@@ -12,14 +12,16 @@ from ivr.callback_view import callback_as_json
 from ivr.console import reading
 from ivr.console.actions import promise, take_step, withdraw
 from ivr.console.board_json import board_as_json
+from ivr.console.case_pages import case_detail
 from ivr.console.desk import May, desk, require
-from ivr.console.guard import failure
 from ivr.console.live import SHOWN_LOST
-from ivr.console.pages import call_detail, call_filter, case_detail, limit_of
+from ivr.console.pages import call_detail, call_filter, limit_of
 from ivr.console.ports import RefusedError
+from ivr.console.refusals import refused
 from ivr.console.rendering import masked_keys
-from ivr.domain.cases import StepRefusedError
+from ivr.domain.cases import StepRefusedError, next_step
 from ivr.domain.contacts import Contact
+from ivr.store import cases
 from ivr.store.complaints import Complaint
 from ivr.views import complaint_as_json, contact_as_json
 
@@ -63,9 +65,9 @@ async def add_step(request: web.Request) -> web.StreamResponse:
     body = await body_of(request)
     detail = await case_detail(request)
     try:
-        await take_step(request, detail.complaint.number, body.get("step", ""), body.get("note", ""), body.get("finding", ""))
+        await take_step(request, detail.complaint.number, body)
     except StepRefusedError as error:
-        return failure(request, 409, str(error))
+        return refused(request, error)
     return _json(_case(request, await case_detail(request)))
 
 
@@ -82,7 +84,7 @@ async def add_callback(request: web.Request) -> web.StreamResponse:
     try:
         made = await promise(request, body.get("contact", ""))
     except RefusedError as error:
-        return failure(request, 409, str(error))
+        return refused(request, error)
     return _json({"id": made}, status=201)
 
 
@@ -90,7 +92,7 @@ async def cancel_callback(request: web.Request) -> web.StreamResponse:
     try:
         await withdraw(request, request.match_info["id"])
     except RefusedError as error:
-        return failure(request, 409, str(error))
+        return refused(request, error)
     return _json({"id": request.match_info["id"], "state": "cancelled"})
 
 
@@ -116,7 +118,15 @@ def _complaint(request: web.Request, complaint: Complaint) -> dict[str, Any]:
     """Where the file lies on our disk is nobody's business out there: the recording is a path of this API."""
     record = complaint_as_json(complaint, desk(request).settings.zone, "")
     record["recording"] = f"/api/v1/recordings/{complaint.number}" if complaint.recording else None
-    return {**record, "finding": complaint.verdict}
+    case = cases.as_case(complaint.number, complaint.state, complaint.verdict, complaint.rejections, ())
+    answer_by = complaint.answer_by.astimezone(desk(request).settings.zone).isoformat(timespec="seconds")
+    return {
+        **record,
+        "finding": complaint.verdict,
+        "next_step": next_step(case),
+        "rejections": complaint.rejections,
+        "answer_by": answer_by if case.waits_for_answer else None,
+    }
 
 
 def _case(request: web.Request, detail: reading.CaseDetail) -> dict[str, Any]:

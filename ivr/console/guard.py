@@ -78,15 +78,23 @@ async def tell_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return failure(request, 500)
 
 
-def failure(request: web.Request, status: int, sentence: str | None = None) -> web.Response:
-    """An error in the asker's language; ``sentence`` is what a service of ours said, when there is more to say."""
+def failure(request: web.Request, status: int, sentence: str | None = None, *, words: str = "") -> web.Response:
+    """An error in the asker's language; ``sentence`` is in English and says more: it is for programs and for English pages.
+
+    ``words``: others than the status's own, in the asker's language.
+    """
     language = language_of(request)
     key = f"error.{status}" if texts.known(f"error.{status}") else "error.400"
-    words = texts.text(key, language)
+    words = words or texts.text(key, language)
     if wants_json(request):
-        code = HTTPStatus(status).phrase.lower().replace(" ", "_")
-        return web.json_response({"error": {"code": code, "message": sentence or words}}, status=status)
-    return page(request, "error.html", status=status, message=words, sentence=sentence)
+        return error_json(status, sentence or words)
+    return page(request, "error.html", status=status, message=words, sentence=sentence if language == "en" else None)
+
+
+def error_json(status: int, message: str, reason: str = "") -> web.Response:
+    """``reason``: the code of a refusal, where there is one."""
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return web.json_response({"error": {"code": code, "message": message, **({"reason": reason} if reason else {})}}, status=status)
 
 
 @web.middleware
@@ -123,12 +131,12 @@ async def refuse_forgeries(request: web.Request, handler: Handler) -> web.Stream
     origin = request.headers.get("Origin")
     foreign = request.headers.get("Sec-Fetch-Site") not in (None, "same-origin", "none")
     if foreign or (origin is not None and urlsplit(origin).netloc != request.host):
-        return failure(request, 403, texts.text("error.csrf", language_of(request)))
+        return failure(request, 403, words=texts.text("error.csrf", language_of(request)))
     session = asker(request)
     if session is not None and request.path != "/login":
         given = request.headers.get(CSRF_HEADER) or ""
         if not given and request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
             given = str((await request.post()).get(CSRF_FIELD, ""))
         if not hmac.compare_digest(given.encode(), session.csrf.encode()):
-            return failure(request, 403, texts.text("error.csrf", language_of(request)))
+            return failure(request, 403, words=texts.text("error.csrf", language_of(request)))
     return await handler(request)

@@ -73,9 +73,10 @@ OPERATIONS: tuple[Operation, ...] = (
         api.add_step,
         "Take a case one step on",
         body={
-            "step": "verify, solve, inform or close.",
+            "step": "verify, solve, inform, close or reopen.",
             "note": "What was found, done or said.",
             "finding": "With verify: unfounded, ordinary or serious.",
+            "seen": "How many events it had when you looked; refused with reason meanwhile if it has more.",
         },
         required=("step",),
         refusals=(400, 401, 403, 404, 409),
@@ -218,7 +219,11 @@ def description() -> dict[str, Any]:
                                     "error": {
                                         "type": "object",
                                         "required": ["code", "message"],
-                                        "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                                        "properties": {
+                                            "code": {"type": "string"},
+                                            "message": {"type": "string"},
+                                            "reason": {"type": "string", "description": "With 409: what a service refused, as a code."},
+                                        },
                                     }
                                 },
                             }

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from ivr.console import reading
-from ivr.console.desk import May, desk, may, page, person, require
+from ivr.console.desk import May, desk, page, person, require
 from ivr.console.live import SHOWN_LOST
 from ivr.console.reading import CallFilter
 from ivr.console.timeline import timeline
 from ivr.console.troubles import loss_standing, service_standing, troubles
-from ivr.domain.cases import Case, CaseState, Finding, next_step
 from ivr.domain.contacts import ContactOutcome
 from ivr.domain.numbers import normalise
 
-ANSWER_WITHIN = timedelta(days=3)  # R18
 CALLBACK_STATES = ("due", "claimed", "dialling", "done", "failed", "cancelled", "expired")
 _ID = re.compile(r"^[A-Za-z0-9._:@-]{1,150}$")
-_NUMBER = re.compile(r"^[A-Z]{1,3}[0-9]{13}$")
 
 
 async def live(request: web.Request) -> web.StreamResponse:
@@ -109,63 +106,6 @@ async def call_detail(request: web.Request) -> reading.CallDetail:
     detail = None
     if _ID.match(contact_id):
         detail = await found.database.read(partial(reading.call, sealer=found.sealer, contact_id=contact_id))
-    if detail is None:
-        raise web.HTTPNotFound
-    return detail
-
-
-async def complaints(request: web.Request) -> web.StreamResponse:
-    require(request, May.SEE_RECORDS)
-    found = desk(request)
-    state = request.query.get("state", "")[:16]
-    listed = await found.database.read(partial(reading.case_list, sealer=found.sealer, state=state, limit=limit_of(request)))
-    return page(
-        request,
-        "complaints.html",
-        complaints=listed,
-        state=state,
-        states=[state.value for state in CaseState],
-        within=ANSWER_WITHIN,
-        now=found.clock(),
-    )
-
-
-async def complaint(request: web.Request) -> web.StreamResponse:
-    require(request, May.SEE_RECORDS)
-    return case_page(request, await case_detail(request))
-
-
-def case_page(request: web.Request, detail: reading.CaseDetail, *, problem: str | None = None, note: str = "") -> web.Response:
-    """One case with the form of its next step; ``problem`` is why the step just tried was refused, ``note`` what was typed."""
-    step = None
-    if desk(request).ports.cases is not None and may(request, May.HANDLE_CASES):
-        step = next_step(as_case(detail))
-    return page(
-        request,
-        "complaint.html",
-        status=409 if problem else 200,
-        complaint=detail.complaint,
-        events=detail.events,
-        step=step,
-        findings=[finding.value for finding in Finding],
-        problem=problem,
-        note=note,
-        within=ANSWER_WITHIN,
-        now=desk(request).clock(),
-    )
-
-
-def as_case(detail: reading.CaseDetail) -> Case:
-    row = detail.complaint
-    return Case(row.number, CaseState(row.state), Finding(row.verdict) if row.verdict else None)
-
-
-async def case_detail(request: web.Request) -> reading.CaseDetail:
-    """Raises 404."""
-    found, number = desk(request), request.match_info["number"].upper()
-    detail = None
-    if _NUMBER.match(number):
-        detail = await found.database.read(partial(reading.case, sealer=found.sealer, number=number))
     if detail is None:
         raise web.HTTPNotFound
     return detail

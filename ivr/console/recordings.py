@@ -11,9 +11,9 @@ from pathlib import Path
 from aiohttp import web
 
 from ivr.console import reading
+from ivr.console.case_pages import case_detail
 from ivr.console.desk import May, asker, desk, may
 from ivr.console.guard import add_headers
-from ivr.console.pages import case_detail
 from ivr.recording_links import LinkError
 
 ONE_HEARING = timedelta(minutes=5)  # since its last part was asked for

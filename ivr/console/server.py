@@ -12,7 +12,7 @@ from pathlib import PurePath
 from aiohttp import web
 
 from ivr.board import Board
-from ivr.console import actions, agents_pages, doors, hours_pages, openapi, pages, reports_pages
+from ivr.console import actions, agents_pages, case_pages, doors, hours_pages, openapi, pages, reports_pages
 from ivr.console.accounts import Accounts
 from ivr.console.agents_live import LIVE_AGENTS, LiveAgents
 from ivr.console.desk import DESK, Desk, desk
@@ -68,8 +68,8 @@ class Console:
                 web.get("/calls", pages.calls),
                 web.get("/calls/{id}", pages.call),
                 web.post("/calls/{id}/call-back", actions.call_back),
-                web.get("/complaints", pages.complaints),
-                web.get("/complaints/{number}", pages.complaint),
+                web.get("/complaints", case_pages.complaints),
+                web.get("/complaints/{number}", case_pages.complaint),
                 web.post("/complaints/{number}/steps", actions.step),
                 web.get("/callbacks", pages.callbacks),
                 web.post("/callbacks/{id}/cancel", actions.cancel),

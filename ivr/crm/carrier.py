@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -24,6 +24,7 @@ class CrmCarrier:
 
     channel = CRM_CHANNEL
     keeps: timedelta | None = None
+    lasting: Mapping[str, timedelta] = {}
     longest_retry_s = LONGEST_RETRY_S
 
     def __init__(self, database: Database, sealer: Sealer, crm: Crm) -> None:

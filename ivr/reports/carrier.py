@@ -6,7 +6,7 @@ Built by ``ivr.outgoing``; the outbox retries.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +36,7 @@ class ReportCarrier:
     """``name`` is the recipient's in the settings. One or two reports a day: no limit of a robot's is near."""
 
     keeps: timedelta | None = KEEPS
+    lasting: Mapping[str, timedelta] = {}
     longest_retry_s = LONGEST_RETRY_S
 
     def __init__(self, name: str, sink: ReportSink) -> None:

@@ -31,7 +31,10 @@ class Mail(Section):
 
 
 class AlertChannel(Section):
-    """A robot, a hook or a mailbox that supervisors read. The URL's secret parts stand in files, never here."""
+    """A robot, a hook or a mailbox that supervisors read. The URL's secret parts stand in files, never here.
+
+    ``cases``: the levels of unanswered complaints that it is told of (R18, R19); empty = none.
+    """
 
     kind: Literal["webhook", "wecom", "email"]
     url_file: Path | None = None  # webhook, wecom
@@ -40,6 +43,7 @@ class AlertChannel(Section):
     lines: tuple[Name, ...] = ()  # empty = all
     a_minute: Annotated[int, Field(ge=1, le=600)] = 18
     language: Literal["zh", "en"] = "zh"
+    cases: tuple[Literal["reminder", "supervisor", "manager"], ...] = ("reminder", "supervisor", "manager")
 
     @model_validator(mode="after")
     def _complete(self) -> AlertChannel:

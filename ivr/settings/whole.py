@@ -46,6 +46,12 @@ class Ledger(Section):
     keep_days: Annotated[int, Field(ge=0, le=36500)] = 400
 
 
+class Delivery(Section):
+    """``keep_days``: what was delivered, or given up as too late, is remembered so long; what was rejected stays."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36500)] = 30
+
+
 class Shutdown(Section):
     grace_s: Annotated[float, Field(ge=0, le=3600)] = 20.0
 
@@ -74,6 +80,7 @@ class Settings(Section):
     console: Console = Console()
     store: Store = Store()
     ledger: Ledger = Ledger()
+    delivery: Delivery = Delivery()
     shifts: Shifts = Shifts()
     targets: Targets = Targets()
     outbound: Outbound = Outbound()

@@ -269,6 +269,20 @@ def _cancel_served(session: Session, number_index: str, served_at: datetime, now
     return len(cancelled.all())
 
 
+def cancel_follow_ups(session: Session, complaint: str, now: datetime) -> None:
+    """The customer has already said what he would have been asked (R19). One that is being dialled goes on."""
+    session.execute(
+        update(CallbackRow)
+        .where(
+            CallbackRow.complaint == complaint,
+            CallbackRow.reason == Reason.FOLLOW_UP,
+            CallbackRow.state.in_((State.DUE, State.CLAIMED)),
+        )
+        .values(state=State.CANCELLED.value, last_result="served", ended_at=now, owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def cancel(session: Session, callback_id: str, now: datetime) -> bool:
     """By a person. False when it is being dialled, has ended, or isn't there."""
     cancelled = session.execute(

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ivr.domain import case_deadlines
+from ivr.store.case_deadlines import wait_for_answer
 from ivr.store.schema import ComplaintCounterRow, ComplaintRow, MessageRow, OutboxRow
 from ivr.store.sealing import Sealer
 
@@ -23,7 +25,10 @@ CRM_CHANNEL = "crm"
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One entry of the register, opened. Numbers are E.164 or as given; ``filed_at`` is aware UTC."""
+    """One entry of the register, opened. Numbers are E.164 or as given; times are aware UTC.
+
+    ``rejections``: how often the customer rejected what he was told; ``waits_since``: for an answer, from his complaint or last rejection.
+    """
 
     number: str
     key: str
@@ -40,6 +45,13 @@ class Complaint:
     crm_reference: str | None
     filed_at: datetime
     verdict: str | None = None
+    rejections: int = 0
+    waits_since: datetime | None = None
+
+    @property
+    def answer_by(self) -> datetime:
+        """R18."""
+        return case_deadlines.answer_by(self.waits_since or self.filed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
             incomplete=new.incomplete,
             state=OPEN,
             filed_at=now,
+    wait_for_answer(session, number, 0, now)
         )
     )
     session.add(crm_row(f"{COMPLAINT_FILED}:{new.key}", COMPLAINT_FILED, number, {}, now))
@@ -211,3 +224,5 @@ def _complaint(row: ComplaintRow, sealer: Sealer) -> Complaint:
         filed_at=row.filed_at,
         verdict=row.verdict,
     )
+        rejections=row.rejections,
+        waits_since=row.waits_since,

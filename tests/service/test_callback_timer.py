@@ -93,7 +93,7 @@ async def test_a_scheduler_that_falls_silent_is_replaced() -> None:
         await until(1, ticks)
         # As after the clock was set back by an hour: APScheduler waits for a time that is an hour away.
         assert timer.scheduler is not None
-        timer.scheduler.modify_job("callbacks-tick", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+        timer.scheduler.modify_job("tick", next_run_time=datetime.now(UTC) + timedelta(hours=1))
         seen = ticks.count
         await until(seen + 2, ticks)
     assert timer.restarts == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from typer.testing import CliRunner
 
 from ivr.cases import Cases, UnknownComplaintError
 from ivr.cli import app
+from ivr.console import texts
+from ivr.console.refusals import words_of
 from ivr.domain.cases import Case, CaseState, Finding, Step, StepRefusedError, StepTaken, next_step, take
 from ivr.settings import DATA_KEY, Settings
 from ivr.store import cases
@@ -29,6 +32,8 @@ ALLOWED = {
     (CaseState.VERIFIED, Finding.SERIOUS, Step.SOLVE): CaseState.SOLVED,
     **{(CaseState.SOLVED, finding, Step.INFORM): CaseState.INFORMED for finding in Finding},
     **{(CaseState.INFORMED, finding, Step.CLOSE): CaseState.CLOSED for finding in Finding},
+    # rejected by the customer (R19):
+    **{(state, finding, Step.REOPEN): CaseState.VERIFIED for state in (CaseState.INFORMED, CaseState.CLOSED) for finding in Finding},
     # corrected to serious:
     (CaseState.VERIFIED, Finding.UNFOUNDED, Step.VERIFY): CaseState.VERIFIED,
     (CaseState.VERIFIED, Finding.ORDINARY, Step.VERIFY): CaseState.VERIFIED,
@@ -52,8 +57,11 @@ def test_every_step_from_every_state(state: CaseState, finding: Finding | None, 
         after = take(case, taken(step))
         assert (after.state, after.finding) == (wanted, Finding.SERIOUS if step is Step.VERIFY else finding)
     else:
-        with pytest.raises(StepRefusedError, match=r"^C1 is .+: (the next step is \w+|nothing more is done about it)$"):
+        with pytest.raises(
+            StepRefusedError, match=r"^C1 is .+: (the next step is \w+|nothing more is done about it, unless .+)$"
+        ) as refused:
             take(case, taken(step))
+        assert_told_in_both_languages(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -69,16 +77,36 @@ def test_every_step_from_every_state(state: CaseState, finding: Finding | None, 
     ],
 )
 def test_a_step_without_who_or_what_is_refused(step: StepTaken, sentence: str) -> None:
-    with pytest.raises(StepRefusedError, match=sentence):
+    with pytest.raises(StepRefusedError, match=sentence) as refused:
         take(Case("C1", CaseState.OPEN), step)
+    assert_told_in_both_languages(refused.value)
+
+
+def test_r19_who_was_rejected_does_not_call_again_and_who_comes_second_is_told() -> None:
+    case = take(Case("C1", CaseState.SOLVED, Finding.ORDINARY, steps=2), taken(Step.INFORM))
+    case = take(take(case, taken(Step.REOPEN)), taken(Step.SOLVE))
+    assert (case.rejections, case.steps, case.informed_by) == (1, 5, "Li Na")
+    for refused_step, code in ((taken(Step.INFORM), "another_agent"), (replace(taken(Step.INFORM), actor="Max", seen=4), "meanwhile")):
+        with pytest.raises(StepRefusedError) as refused:
+            take(case, refused_step)
+        assert refused.value.code == code
+        assert_told_in_both_languages(refused.value)
+    assert take(case, replace(taken(Step.INFORM), actor="Wang Wei", seen=5)).state is CaseState.INFORMED
+
+
+def assert_told_in_both_languages(error: StepRefusedError) -> None:
+    for language in texts.LANGUAGES:
+        told = words_of(error, language)
+        assert told != str(error)
+        assert "{" not in told
 
 
 @given(st.lists(st.tuples(st.sampled_from(Step), st.sampled_from(Finding)), max_size=12))
 def test_whatever_is_tried_a_case_ends_closed_by_the_steps_it_names(tries: list[tuple[Step, Finding]]) -> None:
     case = Case("C1", CaseState.OPEN)
-    for step, finding in tries:
+    for actor, (step, finding) in enumerate(tries):
         try:
-            case = take(case, taken(step, finding))
+            case = take(case, replace(taken(step, finding), actor=str(actor)))
         except StepRefusedError:
             continue
     for _ in range(4):

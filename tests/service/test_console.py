@@ -172,7 +172,7 @@ async def test_a_lost_caller_has_a_button_that_promises_a_call(tmp_path: Path) -
         assert (await sue.post("/calls/1.0/call-back"))[:2] == (303, "/?done=callback")
         assert "The callback is promised" in (await sue.get("/?done=callback"))[1]
         status, _, body = await sue.post("/calls/refused/call-back")
-        assert (status, "nobody can be called back" in body) == (409, True)
+        assert (status, "there is nothing to call" in body) == (409, True)
         assert await sue.post_json("/api/v1/callbacks", {"contact": "1.0"}) == (201, {"id": "callback-of-1.0"})
         assert (await sue.post_json("/api/v1/callbacks", {"contact": "1.0"}, csrf="wrong"))[0] == 403
         assert (await sue.post_json("/api/v1/callbacks", [1]))[0] == 400
@@ -226,11 +226,16 @@ async def test_a_case_is_walked_to_its_end_with_who_and_when(tmp_path: Path) -> 
     ):
         number = file_complaint(running)
         steps = f"/complaints/{number}/steps"
-        status, _, body = await sue.post(steps, step="close", note="kept words")
-        assert (status, "the next step is verify" in body, "kept words" in body) == (409, True, True)
+        status, _, body = await sue.post(steps, step="close", note="kept words", seen="0")
+        assert (status, "the next step is “Verify”" in body, "kept words" in body) == (409, True, True)
+        async with await running.client("sue", "zh") as in_chinese:
+            assert "投诉待核实，不能执行“结案”，下一步应为“核实”。" in (await in_chinese.post(steps, step="close"))[2]
         assert (await sue.post(steps, step="dance"))[0] == 400
         assert (await sue.post(steps, step="verify", finding="serious", note=HOSTILE))[0] == 303
         assert (await max_.post_json(f"/api/v1/complaints/{number}/steps", {"step": "solve", "note": "mended"}))[0] == 200
+        status, _, body = await sue.post(steps, step="verify", finding="ordinary", note="what I found", seen="1")
+        assert (status, "max has taken a step meanwhile" in body, "what I found" in body) == (409, True, True)
+        assert (await sue.post_json(f"/api/v1/complaints/{number}/steps", {"step": "reopen", "note": "x"}))[1]["error"]["reason"] == "order"
         _, case = await sue.json(f"/api/v1/complaints/{number}")
         assert [(event["actor"], event["step"]) for event in case["events"]] == [("sue", "verify"), ("max", "solve")]
         assert (case["state"], case["finding"], case["recording"]) == ("solved", "serious", f"/api/v1/recordings/{number}")

@@ -21,7 +21,7 @@ from support.house import ZONE, new_database
 from support.outgoing import NOW, SEALER, Clock, file_complaint, rows, run_for
 
 from ivr import recording_links
-from ivr.alerts.messages import LossAlert
+from ivr.alerts.messages import CaseAlert, LossAlert
 from ivr.alerts.texts import Wording
 from ivr.alerts.webhook import AlertWebhook
 from ivr.cases import Cases
@@ -29,6 +29,7 @@ from ivr.crm.carrier import CrmCarrier
 from ivr.crm.webhook import WebhookCrm
 from ivr.delivery import Delivered, Delivery, Disabled, Rejected, RetryLater, Unknown
 from ivr.domain.alert_rules import AbandonedCall, LossTurn, Turn, Where, Why
+from ivr.domain.case_deadlines import Level
 from ivr.domain.cases import Finding, Step, StepTaken
 from ivr.outbox import Outbox
 from ivr.posting import LARGEST_ANSWER, Answer, Poster
@@ -235,6 +236,8 @@ def alerts_as_sent() -> list[tuple[str, Any]]:
         ("send_collected", [call, AbandonedCall("7.2", "hr", "+86138****8000", Where.REFUSED, None, 0.0, NOW)]),
         ("send", LossAlert("hr", NOW, LossTurn(Turn.HIGH, Why.CROSSED, 4, 10, 0.4), 30, 0.3)),
         ("send", LossAlert("hr", NOW, LossTurn(Turn.RECOVERED, Why.TOO_FEW_CALLS, 0, 0, None), 30, 0.3)),
+        ("send", CaseAlert("C1", None, NOW, Level.REMINDER, "open", NOW)),
+        ("send", CaseAlert("C1", "hr", NOW, Level.MANAGER, "verified", NOW, 3)),
     ]
 
 
@@ -246,7 +249,7 @@ async def test_every_alert_is_what_the_schema_says() -> None:
             assert await getattr(sink, method)(f"id-{i}", alert) == Delivered()
     await poster.close()
     types = [message["type"] for message in receiver.taken.values()]
-    assert types == ["call.abandoned", "calls.abandoned", "loss_rate.high", "loss_rate.recovered"]
+    assert types == ["call.abandoned", "calls.abandoned", "loss_rate.high", "loss_rate.recovered", "case.due", "case.rejected"]
     for message in receiver.taken.values():
         schema("alert-webhook.json").validate(message)
 

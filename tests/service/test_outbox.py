@@ -16,7 +16,7 @@ from support.house import new_database
 from support.outgoing import NOW, Clock, ScriptedCarrier, put, rows, run_for, until
 
 from ivr.delivery import Delivered, Delivery, Disabled, NotYet, Rejected, RetryLater, Unknown
-from ivr.outbox import KEPT, STUBBORN_AFTER, Outbox, retry_delay_s
+from ivr.outbox import STUBBORN_AFTER, Outbox, retry_delay_s
 from ivr.store.database import Database, StoreError
 
 
@@ -49,10 +49,11 @@ async def test_it_retries_until_delivered_and_no_longer(database: Database, cloc
 async def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(database: Database, clock: Clock) -> None:
     for key in ("delivered", "rejected", "late"):
         put(database, key)
-    outbox = Outbox(database, [ScriptedCarrier(Delivered(), Rejected("no"), *[RetryLater("down")] * 99)], clock)
+    outbox = Outbox(database, [ScriptedCarrier(Delivered(), Rejected("no"), *[RetryLater("down")] * 99)], clock, timedelta(days=2))
     await run_for(outbox, clock, 60)
-    assert await outbox.forget_old() == 0, "a month is kept"
-    clock.now += KEPT + timedelta(minutes=1)
+    clock.now += timedelta(days=1)
+    assert await outbox.forget_old() == 0, "two days are kept"
+    clock.now += timedelta(days=1, minutes=1)
     assert await outbox.forget_old() == 1
     assert {key for key, *_ in rows(database)} == {"rejected", "late"}
 
@@ -160,6 +161,10 @@ async def test_what_is_too_late_to_matter_is_given_up(database: Database, clock:
     carrier = ScriptedCarrier(keeps=timedelta(hours=1))
     await run_for(Outbox(database, [carrier], clock), clock, 2)
     assert rows(database) == [("old", "expired", 0), ("new", "done", 1)]
+    put(database, "old, and still news", now=NOW - timedelta(hours=2))
+    carrier.lasting = {"test": timedelta(hours=3)}
+    await run_for(Outbox(database, [carrier], clock), clock, 2)
+    assert rows(database)[2:] == [("old, and still news", "done", 1)]
 
 
 async def test_a_clock_set_back_holds_nothing_up(database: Database, clock: Clock) -> None:

@@ -62,13 +62,13 @@ class FakeCallbacks:
 
     async def call_back(self, contact: str, actor: str) -> str:
         if contact == "refused":
-            raise RefusedError("the number was withheld: nobody can be called back")
+            raise RefusedError("withheld", "the number was withheld: nobody can be called back")
         self.promised.append((contact, actor))
         return f"callback-of-{contact}"
 
     async def cancel(self, callback: str, actor: str) -> None:
         if callback == "dialling":
-            raise RefusedError("it is being dialled")
+            raise RefusedError("over", "it is being dialled")
         self.cancelled.append((callback, actor))
 
 

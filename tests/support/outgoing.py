@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -45,6 +45,7 @@ class ScriptedCarrier:
     """Answers what it is told to, one parcel at a time, then delivers; remembers what it was handed."""
 
     longest_retry_s = 900.0
+    lasting: Mapping[str, timedelta] = {}
 
     def __init__(self, *answers: Delivery | NotYet | Exception, channel: str = "crm", keeps: timedelta | None = None) -> None:
         self.channel = channel
