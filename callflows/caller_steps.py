@@ -39,7 +39,7 @@ class Hear:
 class Press:
     """Press these keys in answer to the next question, once it has been heard; right after ``Wait``: at that moment, whatever is said.
 
-    Keys beyond what the question takes are pressed all the same, and fall to what comes next.
+    Keys beyond what the question takes are pressed all the same, and fall to what comes next; but for a ``#`` that ends a number.
     """
 
     keys: str

@@ -34,6 +34,7 @@ from callflows.effects import (
     TakeMessage,
 )
 from callflows.flow import FlowBook
+from callflows.late_terminator import LateTerminator
 from callflows.outcomes import (
     CallerHungUp,
     DialEnd,
@@ -102,6 +103,7 @@ class _Run:
         self._house = house
         self._queue_ends = list(house.queue_ends)
         self._dial_ends = list(house.dial_ends)
+        self._terminator = LateTerminator()
         self._ahead = ""  # the key that cut something short: the first of the next answer
         self._asked = 0  # questions and recordings so far
         self._recordings: dict[str, float] = {}
@@ -229,8 +231,10 @@ class _Run:
     def _say(self, speech: Speech, barge_in: bool) -> None:
         if barge_in and self._ahead:
             return
-        if key := self._speak(speech, self._scene(Kind.SPEECH, barge_in=barge_in), self._seconds(speech)):
-            self._ahead += key.key
+        while key := self._speak(speech, self._scene(Kind.SPEECH, barge_in=barge_in), self._seconds(speech)):
+            if not self._terminator.swallows(key.key, self.now):
+                self._ahead += key.key
+                return
 
     def _ask(self, question: Ask) -> Outcome:
         self._asked += 1
@@ -242,7 +246,12 @@ class _Run:
             )  # fmt: skip
             key = self._speak(question.speech, scene, seconds) or self._key(self.now + question.first_digit_s, scene)
             keys = key.key if key else ""
+            if self._terminator.swallows(keys, self.now):
+                self._caller.passed(self._asked, self.now)
+                return self._ask(question)
         keys = self._complete(question, keys)
+        self._terminator.answered(question, keys, self.now)
+        keys = keys.removesuffix("#") if len(keys) > 1 else keys
         self._caller.passed(self._asked, self.now)
         return Digits(keys) if keys else NoInput()
 
@@ -255,7 +264,7 @@ class _Run:
             if key is None:
                 break
             keys += key.key
-        return keys.removesuffix("#") if len(keys) > 1 else keys
+        return keys
 
     def _key(self, until: float, scene: Scene) -> Key | None:
         while act := self._act(until, scene):

@@ -6,6 +6,7 @@ doesn't, and TIMEOUT(response) and TIMEOUT(digit) give it two waiting times (app
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from ami_bridge.agi import AgiCall, AgiCallerGoneError, AgiFailureError
 from ami_bridge.agi_wire import Reply
 from ami_bridge.asking_dialplan import ASK, ASK_CONTEXT, ASK_ON, ASKED, ASKED_AND_KEYS
 from callflows.effects import Ask, Record
+from callflows.late_terminator import LateTerminator
 from callflows.outcomes import CallerHungUp, Digits, NoInput, NothingRecorded, Recorded
 from callflows.speech import (
     Characters,
@@ -65,6 +67,7 @@ class Player:
         self.language = language
         self._on_keys = on_keys
         self._ahead = ""
+        self._terminator = LateTerminator()
         self._timeouts: dict[str, float] = {}  # as this leg has set them, s
         self._told_missing: set[str] = set()
 
@@ -76,7 +79,7 @@ class Player:
             if not barge_in:
                 await self._call.ask("EXEC Playback", files, timeout_s=seconds + MARGIN_S)
                 continue
-            key = await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S)
+            key = await self._hear(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S)
             if key:
                 self._ahead += key
                 return
@@ -90,6 +93,7 @@ class Player:
         if not complete:
             timed = question.overall_s is not None and question.longest > 1
             keys += await (self._ask_in_dialplan if timed or not question.barge_in else self._ask_live)(question, keys)
+        self._terminator.answered(question, keys, _now())
         if question.masked:
             await self._call.set_variable("IVR_KEYS", "")
         if len(keys) > 1:
@@ -108,7 +112,8 @@ class Player:
         longest = question.longest - len(keys) - len(begun)
         await self._set_timeouts(first_digit_s, question.inter_digit_s if longest > 1 else None)
         bound = seconds + first_digit_s + longest * question.inter_digit_s + MARGIN_S
-        return begun + await self._read(f"IVR_KEYS,{files},{longest},e", bound)
+        arguments = f"IVR_KEYS,{files},{longest},e"
+        return begun + await (self._read if keys or begun else self._hear)(arguments, bound)
 
     async def _ask_in_dialplan(self, question: Ask, keys: str) -> str:
         """As ``_ask_live``, where the prompt is heard to its end or the answer has a time as a whole."""
@@ -121,13 +126,16 @@ class Player:
         waits = f"{question.first_digit_s:g},{question.inter_digit_s * 1000:.0f},{overall_s * 1000:.0f}"
         prompts = f",{files}" if question.barge_in else f"{files},"
         bound = seconds + question.first_digit_s + min(overall_s, longest * question.inter_digit_s) + MARGIN_S
-        await self._call.ask("GOSUB", ASK_CONTEXT, extension, "1", f"{prompts},{longest},{waits}", timeout_s=bound)
-        found = await self._call.evaluate(ASKED_AND_KEYS)
-        if not found.startswith(ASKED):
-            if await self._call.is_caller_gone():
-                raise AgiCallerGoneError
-            raise AgiFailureError("the dialplan's part of a question did not come to its end")
-        return begun + found.removeprefix(ASKED)
+        while True:
+            await self._call.ask("GOSUB", ASK_CONTEXT, extension, "1", f"{prompts},{longest},{waits}", timeout_s=bound)
+            found = await self._call.evaluate(ASKED_AND_KEYS)
+            if not found.startswith(ASKED):
+                if await self._call.is_caller_gone():
+                    raise AgiCallerGoneError
+                raise AgiFailureError("the dialplan's part of a question did not come to its end")
+            answer = found.removeprefix(ASKED)
+            if keys or begun or not self._terminator.swallows(answer, _now()):
+                return begun + answer
 
     async def _lead(self, question: Ask, keys: str) -> tuple[str, tuple[str, float]]:
         """Play what comes before the last files of a long speech; gives the keys that cut it short and the files still to play."""
@@ -137,13 +145,19 @@ class Player:
         for files, seconds in lead:
             if not question.barge_in:
                 await self._call.ask("EXEC Playback", files, timeout_s=seconds + MARGIN_S)
-            elif pressed := await self._read(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S):
+            elif pressed := await self._hear(f"IVR_KEYS,{files},1,e,1,{GAP_S}", seconds + MARGIN_S):
                 return pressed, ("", 0.0)
         return "", last
 
     def _take_ahead(self, longest: int) -> str:
         taken, self._ahead = self._ahead[:longest], self._ahead[longest:]
         return taken
+
+    async def _hear(self, arguments: str, timeout_s: float) -> str:
+        """As ``_read``, where nothing is answered yet: once more, if what cut it short was the end of the answer before."""
+        while self._terminator.swallows(keys := await self._read(arguments, timeout_s), _now()):
+            pass
+        return keys
 
     async def _read(self, arguments: str, timeout_s: float) -> str:
         await self._call.ask("EXEC Read", arguments, timeout_s=timeout_s)
@@ -165,7 +179,7 @@ class Player:
             raise AgiCallerGoneError
         self._ahead = ""
         target = self._recordings / reference
-        target.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         reply = await self._call.send(
             "RECORD FILE", str(target), "wav", "#", str(effect.longest_s * 1000), "BEEP", f"s={effect.silence_s}",
             timeout_s=effect.longest_s + effect.silence_s + MARGIN_S,
@@ -216,6 +230,10 @@ class Player:
                 return spoken_number(number, self.language)
             case Moment(at=at):
                 return spoken_moment(at, self.language)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _complete(keys: str, question: Ask) -> bool:

@@ -46,7 +46,7 @@ class CollectNode(AskingNode):
     shortest: Annotated[int, Field(ge=1, le=32)] = 1
     """Fewer keys than this are a wrong input."""
     longest: Annotated[int, Field(ge=1, le=32)] = 20
-    """With this many keys the input is complete, without a `#`."""
+    """With this many keys the input is complete, without a `#`; one pressed within 2 s of the last key still belongs to it."""
     next: NodeName
     """The node after a good input."""
     skip: NodeName | None = None

@@ -154,6 +154,12 @@ async def test_how_a_timed_answer_ends_early(house: House, keys: str, digits: st
     assert asked.seconds < PROMPT_S
 
 
+@pytest.mark.parametrize("next_one", [Ask(SPEECH), Ask(SPEECH, longest=8, inter_digit_s=1.0, overall_s=9.0)])
+async def test_a_hash_after_a_whole_input_is_no_answer_to_what_comes_next(house: House, next_one: Ask) -> None:
+    whole, after = await house.ask("1234#w0.8 5", Ask(SPEECH, longest=4), next_one)
+    assert (whole.outcome, after.outcome) == (Digits("1234"), Digits("5"))
+
+
 async def test_keys_pressed_while_a_prompt_must_be_heard_are_not_taken(house: House) -> None:
     (asked,) = await house.ask("1w2 56", Ask(SPEECH, longest=2, barge_in=False))
     assert asked.outcome == Digits("56")

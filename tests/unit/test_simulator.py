@@ -94,6 +94,33 @@ def test_the_longest_input_is_complete_without_a_hash() -> None:
     assert (call.heard[-1].text, call.heard[-1].at) == ("123456", pytest.approx(SPEECH_S + 5.0))
 
 
+TWO_INPUTS = (
+    COLLECT.replace("next: good", "next: b")
+    + """
+b: {collect: {zh: 再输}, into: y, longest: 4, inter_digit_s: 1.5, barge_in: BARGE, next: c, skip: none, no_input: {then: none}, \
+wrong_key: {then: bad}}
+c: {confirm: {zh: "{x}{y}"}, yes: good, no: bad, yes_key: "#", no_key: "2", no_input: {then: none}, wrong_key: {then: none}}
+"""
+)
+
+
+@pytest.mark.parametrize("barge_in", ["true", "false"])
+def test_a_hash_after_a_whole_input_is_no_answer_to_what_comes_next(barge_in: str) -> None:
+    nodes = TWO_INPUTS.replace("BARGE", barge_in)
+    call = play(nodes, Press("123456#"), Press("7890#"), Press("#"))
+    assert (call.path, call.unused) == (["a", "b", "c", "good"], [])
+    # It belongs to the input for as long as a key would: 1.5 s.
+    assert play(nodes, Press("123456#"), Press("7890"), Wait(1.4), Press("#"), Press("2")).path[-1] == "bad"
+    assert play(nodes, Press("123456#"), Press("7890"), Wait(1.6), Press("#")).path[-1] == "good"
+
+
+def test_there_is_one_such_hash_and_nothing_before_it() -> None:
+    nodes = TWO_INPUTS.replace("BARGE", "true")
+    assert play(nodes, Press("123456##")).path == ["a", "b", "none"], "the second skips"
+    assert play(nodes, Press("12345#"), Wait(0.2), Press("#")).path == ["a", "b", "none"], "the input was ended already"
+    assert play(nodes, Press("123456"), Wait(0.2), Press("7#"), Press("#")).path == ["a", "b", "c", "good"]
+
+
 def test_a_slow_finger_is_as_slow_as_it_says() -> None:
     assert collected(Press("123", apart_s=3.1)) == ("good", "1")
 
