@@ -69,7 +69,8 @@ def count(session: Session, start: datetime, end: datetime, minutes: Collection[
     """
     cells: Cells = {}
 
-    def put(view: View, key: Key, minute: datetime, quarter: datetime, counted: Tally) -> None:
+    def put(key: Key, number: int, view: View, counted: Tally) -> None:
+        minute, quarter = start + number * MINUTE, start + number // _MINUTES_A_QUARTER * QUARTER
         if minute in minutes:
             cells[CellGrain.MINUTE, view, minute, key] = counted
         so_far = cells.setdefault((CellGrain.QUARTER, view, quarter, key), Tally())
@@ -80,9 +81,9 @@ def count(session: Session, start: datetime, end: datetime, minutes: Collection[
         if agent:
             cells[CellGrain.QUARTER, view, start + number * QUARTER, key] = counted
         else:
-            put(view, key, start + number * MINUTE, start + number // _MINUTES_A_QUARTER * QUARTER, counted)
-    calls: defaultdict[tuple[Key, datetime], Tally] = defaultdict(Tally)
-    visit_rows.count_calls(session, start, end, lambda key, at: calls[key, at.replace(second=0, microsecond=0)])
-    for (key, minute), counted in calls.items():
-        put(View.COHORT, key, minute, start + (minute - start) // QUARTER * QUARTER, counted)
+            put(key, number, view, counted)
+    calls: defaultdict[tuple[Key, int], Tally] = defaultdict(Tally)
+    visit_rows.count_calls(session, start, end, lambda key, at: calls[key, (at - start).seconds // 60])
+    for (key, number), counted in calls.items():
+        put(key, number, View.COHORT, counted)
     return cells
