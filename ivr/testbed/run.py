@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import signal
 import sys
 import time
@@ -156,9 +157,20 @@ def _welcome(system: System, environment: dict[str, str], demo: bool, seconds: f
     tell(f"  health        {system.console_url}/healthz and /readyz")
     tell(f"  place a call  make call LINE=hr{given}    (or course, product, complaint)")
     tell(f"  many calls    make demo-traffic RATE=6{given}    (a minute)")
+    tell(f"  look at it    {_exports(environment)}.venv/bin/ivrd calls list    (or doctor, or --help)")
     if not demo:
         tell("  no agents     DEMO=0: a queue rings whoever [agents] in the settings names")
     tell("  Ctrl-C stops all of it")
+
+
+def _exports(environment: dict[str, str]) -> str:
+    """What a second terminal needs so that `ivrd` there looks at this system."""
+    names = [name for name in ("PORT_OFFSET", "STATE") if _set(environment, name)]
+    values = {name: environment[name] for name in names}
+    if config := environment.get("IVRD_CONFIG"):
+        file = Path(config)
+        values["IVRD_CONFIG"] = str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+    return "".join(f"export {name}={shlex.quote(value)}; " for name, value in values.items())
 
 
 def _set(environment: dict[str, str], name: str) -> bool:
