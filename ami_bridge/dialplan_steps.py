@@ -17,6 +17,8 @@ _MOST = 20_000
 
 class _Stage(Enum):
     QUEUEING = auto()
+    PULLED = auto()  # his next step is another already, and he is in the queue yet
+    LEFT = auto()
     GONE_ON = auto()
 
 
@@ -26,17 +28,39 @@ class DialplanSteps:
     def __init__(self) -> None:
         self._stages: dict[str, _Stage] = {}
         self._queues: dict[str, str] = {}  # named by the last Queue() of a call
+        self._extensions: dict[str, str] = {}  # where that is
 
     def entered(self, call: str, queue: str) -> None:
-        """It runs Queue() or has joined the queue. Right after a Redirect Newexten names the old step: the same queue, so no harm."""
+        """It has joined the queue."""
         if call not in self._stages and len(self._stages) >= _MOST:
             self.hung_up(next(iter(self._stages)))
         self._stages[call] = _Stage.QUEUEING
         self._queues[call] = queue
 
+    def queueing(self, call: str, queue: str, extension: str) -> bool:
+        """It runs Queue(). Whether it has come there out of a queue that it left without a QUEUESTATUS.
+
+        A Redirect names the old step first, with the new extension: he is as good as pulled out of the queue he is in.
+        """
+        stage = self._stages.get(call)
+        if stage in (_Stage.QUEUEING, _Stage.PULLED) and self._extensions.get(call, extension) != extension:
+            self._stages[call] = _Stage.PULLED
+            return False
+        self.entered(call, queue)
+        self._extensions[call] = extension
+        return stage is _Stage.LEFT
+
+    def left(self, call: str) -> bool:
+        """It is out of the queue; whether somebody has pulled it out."""
+        stage = self._stages.get(call)
+        pulled = stage is _Stage.PULLED
+        if pulled or stage is _Stage.QUEUEING:
+            self._stages[call] = _Stage.GONE_ON if pulled else _Stage.LEFT
+        return pulled
+
     def went_on(self, call: str, application: str, extension: str) -> bool:
         """Whether this step is the first that shows it alive behind its queue."""
-        if self._stages.get(call) is not _Stage.QUEUEING or application == QUEUE_APPLICATION or extension == _HANG_UP_EXTENSION:
+        if self._stages.get(call) in (None, _Stage.GONE_ON) or application == QUEUE_APPLICATION or extension == _HANG_UP_EXTENSION:
             return False
         self._stages[call] = _Stage.GONE_ON
         return True
@@ -48,7 +72,9 @@ class DialplanSteps:
     def hung_up(self, call: str) -> None:
         self._stages.pop(call, None)
         self._queues.pop(call, None)
+        self._extensions.pop(call, None)
 
     def forget_all(self) -> None:
         self._stages.clear()
         self._queues.clear()
+        self._extensions.clear()

@@ -197,8 +197,11 @@ class Translator:
         self.legs.replaced(replaced, by.uniqueid)
         return ChannelReplaced(at, by.linkedid, replaced, by=by.uniqueid)
 
-    def _caller_leave(self, event: Reading, at: datetime) -> AnyFact | None:
-        return CallerLeftQueue(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
+    def _caller_leave(self, event: Reading, at: datetime) -> tuple[AnyFact, ...]:
+        call = event.caller
+        left = CallerLeftQueue(at, call.linkedid, call.uniqueid, event["Queue"])
+        pulled = self.steps.left(call.uniqueid)
+        return (left, CallerWentOn(at, call.linkedid, call.uniqueid, "", call.extension)) if pulled else (left,)
 
     def _caller_abandon(self, event: Reading, at: datetime) -> AnyFact | None:
         return LeftUnanswered(at, event.caller.linkedid, event.caller.uniqueid, event["Queue"])
@@ -221,8 +224,9 @@ class Translator:
     def _step(self, event: Reading, at: datetime) -> AnyFact | None:
         call, application = event.caller, event["Application"]
         if application == QUEUE_APPLICATION:
-            self.steps.entered(call.uniqueid, event.own.get("AppData", "").partition(",")[0])
-        if not self.steps.went_on(call.uniqueid, application, call.extension):
+            if not self.steps.queueing(call.uniqueid, event.own.get("AppData", "").partition(",")[0], call.extension):
+                return None
+        elif not self.steps.went_on(call.uniqueid, application, call.extension):
             return None
         return CallerWentOn(at, call.linkedid, call.uniqueid, application, call.extension)
 

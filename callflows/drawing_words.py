@@ -17,13 +17,13 @@ _EXITS = {
     "no_input": "无按键", "wrong_key": "按错", "next": "继续", "skip": "跳过", "nothing": "未出声", "open": "营业", "closed": "非营业",
     "holiday": "假日", "emergency": "紧急", "yes": "是", "no": "否", "served": "已接听", "key": "排队中按键", "timeout": "等待超时",
     "full": "队列已满", "empty": "无人在岗", "failed": "失败", "_": "其他", "filed": "已登记", "not_stored": "未能保存", "taken": "已留言",
-    "promised": "已约定", "refused": "不能回拨", "known": "老客户", "unknown": "未知", "short": "等待短", "long": "等待长",
-    "answered": "已应答", "busy": "忙", "no_answer": "无人接听", "accepted": "通过", "right": "正确", "again": "重输", "set": "已设置",
-    "done": "完成",
+    "kept": "稍后登记", "promised": "已约定", "refused": "不能回拨", "known": "老客户", "unknown": "未知", "short": "等待短",
+    "long": "等待长", "answered": "已应答", "busy": "忙", "no_answer": "无人接听", "accepted": "通过", "right": "正确", "again": "重输",
+    "set": "已设置", "done": "完成",
 }
 _EXITS_EN = {
     "no_input": "no key", "wrong_key": "wrong key", "next": "goes on", "_": "else", "key": "key in the queue", "not_stored": "not stored",
-    "no_answer": "no answer", "nothing": "nothing said",
+    "kept": "registered later", "no_answer": "no answer", "nothing": "nothing said",
 }
 _TEXTS = {
     "calls": ("{count} 通", "{count} calls"),

@@ -97,7 +97,7 @@ class CheckHours:
 
 @dataclass(frozen=True, slots=True)
 class FileComplaint:
-    """Open a complaint with what the caller gave (R10) → ``ComplaintFiled`` once it is safely stored, else ``NotStored``."""
+    """Open a complaint with what the caller gave (R10) → ``ComplaintFiled`` once it is safely stored, else as ``AwaitStored`` says."""
 
     serial: str | None
     contact_number: str | None
@@ -107,7 +107,7 @@ class FileComplaint:
 
 @dataclass(frozen=True, slots=True)
 class TakeMessage:
-    """Keep a recorded message for the contact's line → ``MessageTaken`` or ``NotStored``."""
+    """Keep a recorded message for the contact's line → ``MessageTaken``, else as ``AwaitStored`` says."""
 
     recording: str
     complete: bool
@@ -115,7 +115,22 @@ class TakeMessage:
 
 @dataclass(frozen=True, slots=True)
 class RequestCallback:
-    """Promise to call the caller back on his own number → ``CallbackPromised`` once it is safely stored, else ``CallbackRefused``."""
+    """Promise to call the caller back on his own number → ``CallbackPromised`` once it is safely stored, ``CallbackRefused`` where
+    we don't call it, else as ``AwaitStored`` says."""
+
+
+Storable = FileComplaint | TakeMessage | RequestCallback
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitStored:
+    """An effect came out as ``StillStoring``: how does it come out in the end?
+
+    As itself where it is stored by now. Where the database doesn't take it, it is kept on disk until it does: a complaint is then
+    ``ComplaintKept``, a message and a promise are what they are when stored. ``NotStored`` or ``CallbackRefused``: nowhere at all.
+    """
+
+    effect: Storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +209,7 @@ Effect = (
     | FileComplaint
     | TakeMessage
     | RequestCallback
+    | AwaitStored
     | LookAtQueue
     | LookUpCustomer
     | AskWebhook

@@ -113,7 +113,7 @@ class Given(BaseModel):
     webhooks: Mapping[str, Mapping[str, str] | Literal["fails"]] = Field(default_factory=dict)
     outlooks: Mapping[str, Outlook] = Field(default_factory=dict)
     pins: Mapping[Quoted, str] = Field(default_factory=dict)
-    stored: bool = True
+    stored: bool | Literal["late"] = True
     callbacks: bool = True
 
 

@@ -143,6 +143,16 @@ class MessageTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ComplaintKept:
+    """Safe on disk, and registered as soon as the database takes it; it has no number until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillStoring:
+    """It takes longer than a caller waits in silence: tell him to hold on, then ask by ``AwaitStored`` how it came out."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotStored:
     """The house could not store it: the flow must say so and still help the caller."""
 
@@ -174,7 +184,9 @@ Outcome = (
     | PinAccepted
     | PinRefused
     | ComplaintFiled
+    | ComplaintKept
     | MessageTaken
+    | StillStoring
     | NotStored
     | CallbackPromised
     | CallbackRefused

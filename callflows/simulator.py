@@ -14,6 +14,7 @@ from callflows.effects import (
     CALL_EFFECTS,
     Ask,
     AskWebhook,
+    AwaitStored,
     CheckHours,
     CheckPin,
     Dial,
@@ -171,7 +172,7 @@ class _Run:
             case CheckPin(pin=pin):
                 who = self._house.pins.get(pin)
                 return PinAccepted(who) if who else PinRefused()
-            case FileComplaint() | TakeMessage() | RequestCallback() | KeepRating() | RememberChoice() | OverrideHours():
+            case FileComplaint() | TakeMessage() | RequestCallback() | AwaitStored() | KeepRating() | RememberChoice() | OverrideHours():
                 return keep(effect, self.call, self._house)
             case _:  # SetLanguage, which the walk itself knows; OfferRating, which is told by the effects
                 pass

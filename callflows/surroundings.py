@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from callflows.outcomes import (
@@ -100,7 +100,7 @@ class Surroundings:
     webhook_s: float = 0.5
     outlooks: Mapping[str, QueueOutlook] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
-    stored: bool = True  # can the house store complaints, messages, promises, overrides?
+    stored: bool | Literal["late"] = True  # can the house store complaints, messages, promises, overrides? Late: it is kept until it can
     promises: bool = True  # does it call this caller back?
     saying: Callable[[Speech, str], float] = speaking_time
 

@@ -209,11 +209,12 @@ class Daemon:
             tasks += [_named(name, work) for name, work in self._books.tasks().items()]
             tasks.append(_named("outbox", self._outbox.run()))
             tasks.append(_named("spool-import", self._spool.run()))
+            tasks.append(_named("kept-import", self._furnishing.kept_import.run()))
             tasks.append(_named("callbacks", self._calling_back.run()))
             tasks.append(_named("console", self._supervision.console.run()))
             tasks.append(_named("loss-watch", self._supervision.loss_watch.run()))
-            tasks.append(_named("hours", self._furnishing.hours.run()))
             tasks.append(_named("case-watch", self._case_watch.run()))
+            tasks.append(_named("hours", self._furnishing.hours.run()))
             tasks.append(_named("flows", self._furnishing.flows.run()))
             tasks.append(_named("flow-trial", self._furnishing.flow_trial.run()))
             await self._meet_asterisk()

@@ -6,14 +6,16 @@ Each errand has a deadline, and a fault of a port becomes the outcome that a flo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from dataclasses import asdict
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from callflows.effects import (
     AskWebhook,
+    AwaitStored,
     CheckHours,
     CheckPin,
     Effect,
@@ -25,12 +27,14 @@ from callflows.effects import (
     OverrideHours,
     RememberChoice,
     RequestCallback,
+    Storable,
     TakeMessage,
 )
 from callflows.outcomes import (
     CallbackPromised,
     CallbackRefused,
     ComplaintFiled,
+    ComplaintKept,
     CustomerUnknown,
     Done,
     Hours,
@@ -45,7 +49,9 @@ from callflows.outcomes import (
 )
 from ivr.domain.call_facts import CallbackAccepted, ComplaintRegistered, FoundClosed, MessageLeft, SessionFact
 from ivr.domain.contacts import Contact
+from ivr.filing import Filing
 from ivr.house import House
+from ivr.keeping import Kept, Kind, told
 from ivr.store.database import StoreError
 
 log = structlog.get_logger(__name__)
@@ -68,18 +74,19 @@ class Errands:
         self._house = house
         self._contact_id = contact_id
         self._recorded_s = recorded_s
+        self._filing: Filing | None = None
+        self.anything_lost = False  # something the caller gave could neither be stored nor kept
 
     async def run(self, effect: Effect) -> Outcome:
         """Raises StoreError when the contact isn't tracked, KeyError for a calendar that isn't there: faults of ours."""
         match effect:
             case CheckHours(calendar=name):
                 return self._hours(name)
-            case FileComplaint():
-                return await self._file_complaint(effect)
-            case TakeMessage():
-                return await self._take_message(effect)
-            case RequestCallback():
-                return await self._request_callback()
+            case FileComplaint() | TakeMessage() | RequestCallback():
+                self._filing = self._begin_filing(effect)
+                return self._noted(await self._filing.soon(), effect)
+            case AwaitStored(effect=awaited):
+                return self._noted(await self._filing.at_last() if self._filing else NotStored(), awaited)
             case LookUpCustomer():
                 desk = self._house.customers
                 return await _within("customer", LOOK_UP_S, desk.look_up(self._contact()) if desk else None, CustomerUnknown())
@@ -121,35 +128,59 @@ class Errands:
             self._apply(FoundClosed(now, self._contact_id))
         return hours
 
-    async def _file_complaint(self, effect: FileComplaint) -> Outcome:
-        number = await self._house.intake.file_complaint(
-            self._contact(),
-            serial=effect.serial,
-            contact_number=effect.contact_number,
-            recording=effect.recording,
-            recording_s=self._recorded_s.get(effect.recording or ""),
-            complete=effect.complete,
-        )
-        if number is None:
-            return NotStored()
-        self._apply(ComplaintRegistered(self._now(), self._contact_id, number, effect.complete))
+    def _begin_filing(self, effect: Storable) -> Filing:
+        contact, at, house = self._contact(), self._now(), self._house
+        storing: Coroutine[Any, Any, Outcome]
+        otherwise: Outcome = MessageTaken()
+        refused: Outcome = NotStored()
+        values: dict[str, Any] = {}
+        match effect:
+            case FileComplaint():
+                complaint = house.intake.complaint(
+                    contact,
+                    serial=effect.serial,
+                    contact_number=effect.contact_number,
+                    recording=effect.recording,
+                    recording_s=self._recorded_s.get(effect.recording or ""),
+                    complete=effect.complete,
+                )
+                kind, key, values, otherwise = Kind.COMPLAINT, complaint.key, asdict(complaint), ComplaintKept()
+                storing = self._file(house.intake.file(complaint, at), effect.complete)
+            case TakeMessage():
+                seconds = self._recorded_s.get(effect.recording)
+                message = house.intake.message(contact, recording=effect.recording, recording_s=seconds, complete=effect.complete)
+                kind, key, values = Kind.MESSAGE, message.key, asdict(message)
+                storing = self._take(house.intake.take(message, at))
+            case RequestCallback():
+                kind, key, otherwise, refused = Kind.CALLBACK, f"requested:{contact.id}", CallbackPromised(), CallbackRefused()
+                storing = self._promise(contact)
+        kept = Kept(kind, key, contact.id, at, values, told(house.tracker.entries(contact.id)))
+        return Filing(storing, kept, house.shelf, otherwise=otherwise, refused=refused)
+
+    async def _file(self, filing: Awaitable[str], complete: bool) -> Outcome:
+        """Noted even when it comes too late for the caller: it is stored, and his record says so."""
+        number = await filing
+        self._apply(ComplaintRegistered(self._now(), self._contact_id, number, complete))
         return ComplaintFiled(number)
 
-    async def _take_message(self, effect: TakeMessage) -> Outcome:
-        seconds = self._recorded_s.get(effect.recording)
-        if not await self._house.intake.take_message(
-            self._contact(), recording=effect.recording, recording_s=seconds, complete=effect.complete
-        ):
-            return NotStored()
-        self._apply(MessageLeft(self._now(), self._contact_id))
+    @staticmethod
+    async def _take(taking: Awaitable[None]) -> Outcome:
+        await taking
         return MessageTaken()
 
-    async def _request_callback(self) -> Outcome:
-        promised = await self._house.callbacks.request(self._contact())
+    async def _promise(self, contact: Contact) -> Outcome:
+        promised = await self._house.callbacks.request(contact)
         if promised is None:
             return CallbackRefused()
         self._apply(CallbackAccepted(self._now(), self._contact_id, promised))
         return CallbackPromised()
+
+    def _noted(self, outcome: Outcome, effect: Storable) -> Outcome:
+        if isinstance(outcome, MessageTaken):
+            self._apply(MessageLeft(self._now(), self._contact_id))
+        if isinstance(outcome, NotStored) and not isinstance(effect, RequestCallback):
+            self.anything_lost = True
+        return outcome
 
     def _contact(self) -> Contact:
         contact = self._house.tracker.get(self._contact_id)

@@ -18,6 +18,8 @@ from ivr.flow_versions import FlowShelf
 from ivr.hours import HoursDesk
 from ivr.house import House
 from ivr.intake import Intake
+from ivr.keeping import Shelf
+from ivr.kept_import import KeptImporter
 from ivr.outgoing import flow_webhooks_from
 from ivr.posting import Poster
 from ivr.promises import Desk, Promises
@@ -59,6 +61,7 @@ class Furnishing:
         self.flow_trial = FlowTrial(database)
         self.hours = HoursDesk(calendars(settings), list(settings.lines), settings.zone, database)
         self.outlooks = QueueOutlooks(settings.queues)
+        shelf = Shelf(settings.paths.kept, sealer)
         vips = VipList(settings.customers.vip_file, hotline.country, hotline.area_code)
         self.house = House(
             flows=self.flows,
@@ -77,6 +80,7 @@ class Furnishing:
             sealer=sealer,
             intake=intake,
             callbacks=Desk(database, promises),
+            shelf=shelf,
             customers=Customers(database, sealer, Standing.of(settings), vips),
             webhooks=flow_webhooks_from(settings, poster),
             ratings=Ratings(database, promises),
@@ -85,6 +89,7 @@ class Furnishing:
             overrides=self.hours,
             closing=QueueClosing(self.hours, queue_of_line),
         )
+        self.kept_import = KeptImporter(self.house, shelf)
 
     async def open(self) -> None:
         """Take up the flows in service, the hours as set, and what the last day tells of waits. Raises UnfitFlowsError, StoreError."""

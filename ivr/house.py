@@ -18,6 +18,7 @@ from callflows.flow import FlowBook
 from callflows.outcomes import CustomerKnown, CustomerUnknown, QueueEnd, QueueOutlook, WebhookAnswered, WebhookFailed
 from ivr.domain.contacts import Contact
 from ivr.intake import Intake
+from ivr.keeping import Shelf
 from ivr.playing import Prompts
 from ivr.store.sealing import Sealer
 from ivr.tracking import Tracker
@@ -26,8 +27,11 @@ from ivr.tracking import Tracker
 class CallbackDesk(Protocol):
     """Who promises calls."""
 
-    async def request(self, contact: Contact) -> str | None:
-        """The promise's id once it is stored; None when this caller can't be called back."""
+    async def request(self, contact: Contact, at: datetime | None = None) -> str | None:
+        """The promise's id once it is stored; None when this caller can't be called back. ``at``: when he asked, aware; now where None.
+
+        Raises StoreError: it may be stored yet.
+        """
 
 
 class CustomerDesk(Protocol):
@@ -128,6 +132,7 @@ class House:
     sealer: Sealer
     intake: Intake
     callbacks: CallbackDesk
+    shelf: Shelf | None = None
     customers: CustomerDesk | None = None
     webhooks: WebhookDesk | None = None
     ratings: RatingDesk | None = None

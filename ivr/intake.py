@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -14,7 +13,7 @@ from ivr.domain.numbers import normalise
 from ivr.outbox import Outbox
 from ivr.store import complaints
 from ivr.store.complaints import NewComplaint, NewMessage
-from ivr.store.database import Database, StoreError
+from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 
 log = structlog.get_logger(__name__)
@@ -33,7 +32,6 @@ class Intake:
         zone: ZoneInfo,
         country: str,
         area_code: str | None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._sealer = sealer
@@ -42,9 +40,8 @@ class Intake:
         self._zone = zone
         self._country = country
         self._area_code = area_code
-        self._clock = clock
 
-    async def file_complaint(
+    def complaint(
         self,
         contact: Contact,
         *,
@@ -53,34 +50,24 @@ class Intake:
         recording: str | None,
         recording_s: float | None,
         complete: bool,
-    ) -> str | None:
-        """The complaint's number, once it is committed; None when the database can't take it now."""
-        number = normalise(contact_number or "", self._country, self._area_code) or contact.caller
-        new = NewComplaint(
+    ) -> NewComplaint:
+        """A complaint of this contact, as it is to be filed."""
+        return NewComplaint(
             key=f"{contact.id}-complaint",
             contact=contact.id,
             line=contact.line,
             serial=serial,
             caller=contact.caller,
             caller_name=contact.caller_name,
-            contact_number=number,
+            contact_number=normalise(contact_number or "", self._country, self._area_code) or contact.caller,
             recording=recording,
             recording_s=recording_s,
             incomplete=not complete,
         )
-        filing = partial(complaints.file, sealer=self._sealer, new=new, prefix=self._prefix, zone=self._zone, now=self._clock())
-        try:
-            filed = await self._database.write(filing)
-        except StoreError as error:
-            log.error("a complaint could not be stored", contact=contact.id, reason=str(error))
-            return None
-        self._outbox.wake()
-        log.info("complaint filed", complaint=filed, complete=complete)
-        return filed
 
-    async def take_message(self, contact: Contact, *, recording: str, recording_s: float | None, complete: bool) -> bool:
-        """True once the message is committed."""
-        new = NewMessage(
+    def message(self, contact: Contact, *, recording: str, recording_s: float | None, complete: bool) -> NewMessage:
+        """A message of this contact, as it is to be kept."""
+        return NewMessage(
             key=f"{contact.id}-{recording}",
             contact=contact.id,
             line=contact.line,
@@ -89,10 +76,16 @@ class Intake:
             recording_s=recording_s,
             incomplete=not complete,
         )
-        try:
-            await self._database.write(partial(complaints.take_message, sealer=self._sealer, new=new, now=self._clock()))
-        except StoreError as error:
-            log.error("a message could not be stored", contact=contact.id, reason=str(error))
-            return False
-        log.info("message taken", line=contact.line, complete=complete)
-        return True
+
+    async def file(self, new: NewComplaint, at: datetime) -> str:
+        """The complaint's number, once it is committed; ``at`` (aware) is when it was told. Raises StoreError: it may be stored yet."""
+        filing = partial(complaints.file, sealer=self._sealer, new=new, prefix=self._prefix, zone=self._zone, now=at)
+        number = await self._database.write(filing)
+        self._outbox.wake()
+        log.info("complaint filed", complaint=number, complete=not new.incomplete)
+        return number
+
+    async def take(self, new: NewMessage, at: datetime) -> None:
+        """Returns once the message is committed. Raises StoreError: it may be stored yet."""
+        await self._database.write(partial(complaints.take_message, sealer=self._sealer, new=new, now=at))
+        log.info("message taken", line=new.line, complete=not new.incomplete)

@@ -5,6 +5,7 @@ For ``ivr.session`` alone.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from ami_bridge.agi import AgiCall
 from callflows.effects import Ask, Dial, Effect, EnterLine, EnterNode, HangUp, Queue, Record, Say, SetLanguage
 from callflows.outcomes import Done, Outcome, QueueEnd, QueueLeft, Recorded
 from callflows.walk import Walk
-from ivr import handing_over
+from ivr import half_told, handing_over
 from ivr.domain.call_facts import (
     DialRequested,
     FlowFinished,
@@ -27,6 +28,7 @@ from ivr.domain.call_facts import (
 from ivr.domain.contacts import Contact
 from ivr.errands import Errands
 from ivr.house import House
+from ivr.keeping import Kept
 from ivr.playing import Player
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class Performer:
         self._recorded_s: dict[str, float] = {}
         self._player = Player(call, house.prompts, house.recordings, house.language, self._on_keys)
         self._errands = Errands(house, contact_id, self._recorded_s)
+        self._begun: Kept | None = None
         self.node = ""  # entered last, for the log
 
     def speak(self, language: str) -> None:
@@ -70,7 +73,7 @@ class Performer:
             case Ask():
                 return await self._player.ask(effect)
             case Record():
-                return await self._record(effect)
+                return await self._record(effect, walk)
             case SetLanguage(language=language):
                 await self._call.set_variable("CHANNEL(language)", language)
                 self.speak(language)
@@ -88,11 +91,33 @@ class Performer:
                 return await self._errands.run(effect)
         return Done()
 
-    async def _record(self, effect: Record) -> Outcome:
+    async def took_its_course(self) -> None:
+        """The leg ended as it should: what the caller had begun to tell is filed, or he has taken it back."""
+        shelf = self._house.shelf
+        if shelf is None or self._begun is None or self._errands.anything_lost:
+            return
+        try:
+            await shelf.forget(self._begun)
+        except OSError as error:  # it is found again, and filed as what it is already
+            log.error("the note of a recording can't be thrown away", contact=self._contact_id, reason=str(error))
+
+    async def _note_begun(self, walk: Walk, reference: str, now: datetime) -> None:
+        """For a daemon that is killed while he speaks. A disk that doesn't take it won't take the recording either."""
+        shelf, contact = self._house.shelf, self._house.tracker.get(self._contact_id)
+        if shelf is None or contact is None:
+            return
+        self._begun = half_told.note(self._house, contact, walk.position, reference, now)
+        try:
+            await shelf.keep(self._begun)
+        except OSError as error:
+            log.error("a recording begins that a killed daemon would lose: it can't be noted", contact=contact.id, reason=str(error))
+
+    async def _record(self, effect: Record, walk: Walk) -> Outcome:
         now = self._house.clock()
         day = now.astimezone(self._house.zone).strftime("%Y/%m/%d")
         # A contact's id is checked on arrival; the time keeps a second recording of a call from replacing the first.
         reference = f"{day}/{self._contact_id}-{now:%H%M%S%f}"
+        await self._note_begun(walk, reference, now)
         outcome = await self._player.record(effect, reference)
         if isinstance(outcome, Recorded):
             self.caught(outcome)

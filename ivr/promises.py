@@ -18,7 +18,7 @@ from callbacks.numbers import AllowList
 from ivr.domain.contacts import Contact, ContactOutcome
 from ivr.settings import Settings
 from ivr.store import callbacks as store
-from ivr.store.database import Database, StoreError
+from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,11 @@ class Promises:
         self._sealer = sealer
         self._allowed = allowed
         self._terms = terms
+
+    def refusal(self, number: str) -> str | None:
+        """Why this number (E.164, empty where it is withheld) isn't called, in a sentence without it; None: it is."""
+        refused = self._allowed.refusal(number)
+        return refused.sentence if refused else None
 
     def requested(self, session: Session, contact: Contact, now: datetime) -> str:
         """He pressed the key; tells the promise's id. Raises RefusedError."""
@@ -217,15 +222,14 @@ class Desk:
         self._promises = promises
         self._clock = clock
 
-    async def request(self, contact: Contact) -> str | None:
-        """The promise's id once it is stored; None when the number may not be called or the database can't take it."""
-        try:
-            promised = await self._database.write(partial(self._promises.requested, contact=contact, now=self._clock()))
-        except RefusedError as refused:
-            log.info("a call back is refused", contact=contact.id, why=str(refused))
+    async def request(self, contact: Contact, at: datetime | None = None) -> str | None:
+        """The promise's id once it is stored; None when the number may not be called. Raises StoreError: it may be stored yet.
+
+        ``at``: when he asked, aware; now where None. Whether a number may be called is known without the database.
+        """
+        if refusal := self._promises.refusal(contact.caller):
+            log.info("a call back is refused", contact=contact.id, why=refusal)
             return None
-        except StoreError as error:
-            log.error("a call back could not be promised", contact=contact.id, reason=str(error))
-            return None
+        promised = await self._database.write(partial(self._promises.requested, contact=contact, now=at or self._clock()))
         log.info("a call back is promised", contact=contact.id, callback=promised)
         return promised

@@ -6,6 +6,9 @@ A fault of ours becomes an apology and a queue; if that fails too, the dialplan'
 from __future__ import annotations
 
 import re
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -45,11 +48,9 @@ class Session:
             await self._identify()
             self._house.tracker.driving(self._contact_id)
             try:
-                await self._leg()
+                await self._told(self._leg())
             finally:
                 self._house.tracker.left(self._contact_id)
-        except HandedOver:
-            pass
         except AgiCallerGoneError:
             self._hung_up()
         except AgiFailureError as error:
@@ -58,6 +59,12 @@ class Session:
         except Exception as error:
             log.exception("a fault in the flow, the caller is put into a queue", node=self._performer.node)
             await self._apologise(f"{type(error).__name__}: {error}")
+
+    async def _told(self, leg: Coroutine[Any, Any, None]) -> None:
+        """Where the leg ends as it should, nothing is left to be filed of what the caller said; else ``ivr.kept_import`` files it."""
+        with suppress(HandedOver):
+            await leg
+        await self._performer.took_its_course()
 
     async def _identify(self) -> None:
         """Which contact is this? Asterisk's AGI environment has no linkedid."""

@@ -113,7 +113,7 @@ class SpoolImporter:
             return
         # Who hung up before saying anything has not complained; who stayed and said nothing is to be called back.
         if entry.kind == "complaint" and (recording or not entry.incomplete):
-            number = await self._intake.file_complaint(
+            new = self._intake.complaint(
                 contact,
                 serial=None,
                 contact_number=contact.caller,
@@ -121,15 +121,11 @@ class SpoolImporter:
                 recording_s=entry.seconds,
                 complete=not entry.incomplete,
             )
-            if number is None:
-                raise StoreError("a complaint of the spool could not be stored")
+            number = await self._intake.file(new, self._clock())
             self._tracker.apply(ComplaintRegistered(entry.recorded_at or entry.ended_at, contact.id, number, not entry.incomplete))
-        elif (
-            entry.kind == "message"
-            and recording
-            and not await self._intake.take_message(contact, recording=recording, recording_s=entry.seconds, complete=not entry.incomplete)
-        ):
-            raise StoreError("a message of the spool could not be stored")
+        elif entry.kind == "message" and recording:
+            message = self._intake.message(contact, recording=recording, recording_s=entry.seconds, complete=not entry.incomplete)
+            await self._intake.take(message, self._clock())
 
     def _keep_recording(self, entry: SpoolEntry) -> str:
         """Copy the sound to the recordings; the reference is the entry's own, so that a second copy replaces the first."""

@@ -261,6 +261,9 @@ class Tracker:
         """A session drives this contact: it lives, whatever a snapshot says."""
         self._driven[contact_id] = self._driven.get(contact_id, 0) + 1
 
+    def is_driven(self, contact_id: str) -> bool:
+        return contact_id in self._driven
+
     def left(self, contact_id: str) -> None:
         remaining = self._driven.pop(contact_id, 1) - 1
         if remaining:

@@ -8,9 +8,10 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from callflows.effects import FileComplaint
-from callflows.nodes.base import CallState, Given, Node, NodeName, Steps
+from callflows.nodes.base import CallState, Given, Node, NodeName, Steps, Words
+from callflows.nodes.storing import spoken, stored
 from callflows.nodes.variables import AssignedName, VariableName
-from callflows.outcomes import ComplaintFiled
+from callflows.outcomes import ComplaintFiled, ComplaintKept
 
 
 class ComplaintParts(BaseModel):
@@ -42,20 +43,29 @@ class FileComplaintNode(Node):
     """The node when the complaint is stored."""
     not_stored: NodeName
     """The node when it could not be stored; it must say so and still help."""
+    kept: NodeName | None = None
+    """The node when it is safe on disk and the database will have it later: it has no number yet. Without it: `not_stored`."""
+    hold_on: Words | None = None
+    """What the caller hears when storing takes more than a moment."""
 
     def steps(self, call: CallState, place: str) -> Steps:
         parts = self.file_complaint
         serial, recording = call.storable(parts.serial), call.recording(parts.recording)
         if not (self.complete or serial or recording):
             return "not_stored"  # hung up before saying anything: an abandoned call, not a complaint
-        outcome = yield FileComplaint(serial, call.storable(parts.contact_number), recording, complete=self.complete)
+        effect = FileComplaint(serial, call.storable(parts.contact_number), recording, complete=self.complete)
+        outcome = yield from stored(effect, call, self.hold_on, place)
         if isinstance(outcome, ComplaintFiled):
             call.keep(self.into, outcome.number)
             return "filed"
-        return "not_stored"
+        return "kept" if self.kept and isinstance(outcome, ComplaintKept) else "not_stored"
 
     def exits(self) -> Mapping[str, str]:
-        return {"filed": self.filed, "not_stored": self.not_stored}
+        kept = {"kept": self.kept} if self.kept else {}
+        return {"filed": self.filed, **kept, "not_stored": self.not_stored}
+
+    def words(self) -> Mapping[str, Words]:
+        return spoken(self.hold_on)
 
     def assigns(self) -> set[str]:
         return {self.into}

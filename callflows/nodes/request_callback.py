@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from callflows.effects import RequestCallback
-from callflows.nodes.base import CallState, Given, Node, NodeName, Steps
+from callflows.nodes.base import CallState, Given, Node, NodeName, Steps, Words
+from callflows.nodes.storing import spoken, stored
 from callflows.outcomes import CallbackPromised
 
 
@@ -23,10 +24,15 @@ class RequestCallbackNode(Node):
     """The node once the promise is stored."""
     refused: NodeName
     """The node when his number is withheld, or none that we call; offer something else there."""
+    hold_on: Words | None = None
+    """What the caller hears when storing it takes more than a moment."""
 
     def steps(self, call: CallState, place: str) -> Steps:
-        outcome = yield RequestCallback()
+        outcome = yield from stored(RequestCallback(), call, self.hold_on, place)
         return "promised" if isinstance(outcome, CallbackPromised) else "refused"
 
     def exits(self) -> Mapping[str, str]:
         return {"promised": self.promised, "refused": self.refused}
+
+    def words(self) -> Mapping[str, Words]:
+        return spoken(self.hold_on)

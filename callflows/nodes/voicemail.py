@@ -10,6 +10,7 @@ from pydantic import Field
 from callflows.effects import Record, Say, TakeMessage
 from callflows.nodes.base import CallState, Given, Node, NodeName, Saying, Stay, Steps, Words
 from callflows.nodes.record import recorded_stays
+from callflows.nodes.storing import spoken, stored
 from callflows.outcomes import CallerHungUp, MessageTaken, Recorded
 
 
@@ -33,6 +34,8 @@ class VoicemailNode(Node):
     """The node when it could not be kept; it must say so."""
     barge_in: bool = True
     """May a key cut the words short and bring the beep at once?"""
+    hold_on: Words | None = None
+    """What the caller hears when keeping it takes more than a moment."""
 
     def steps(self, call: CallState, place: str) -> Steps:
         yield Say(call.speech(self.voicemail, place), barge_in=self.barge_in)
@@ -40,11 +43,11 @@ class VoicemailNode(Node):
             outcome = yield Record(longest_s=self.longest_s, silence_s=self.silence_s)
         except CallerHungUp as hung_up:
             if hung_up.recorded:
-                yield TakeMessage(hung_up.recorded.reference, complete=False)
+                yield from stored(TakeMessage(hung_up.recorded.reference, complete=False), call, None, place)
             raise
         if not isinstance(outcome, Recorded):
             return "nothing"
-        kept = yield TakeMessage(outcome.reference, complete=True)
+        kept = yield from stored(TakeMessage(outcome.reference, complete=True), call, self.hold_on, place)
         return "taken" if isinstance(kept, MessageTaken) else "not_stored"
 
     def exits(self) -> Mapping[str, str]:
@@ -55,4 +58,4 @@ class VoicemailNode(Node):
         return recorded_stays(saying(self.voicemail), self.longest_s, self.silence_s, said=said, silent=silent)
 
     def words(self) -> Mapping[str, Words]:
-        return {"": self.voicemail}
+        return {"": self.voicemail, **spoken(self.hold_on)}

@@ -198,11 +198,13 @@ class ContactBook:
         if entry.source is not Source.QUEUE_LOG or not self._held[caller].was_handed_over():
             return None
         joined_at = fact.at - timedelta(seconds=fact.waited)
-        for second, held in self._held.items():
-            visit = held.contact.open_visit if held.pbx == pbx and second != caller else None
-            if visit and visit.queue == fact.queue and abs(visit.joined_at - joined_at) <= OUT_OF_ORDER:
-                return second, caller, visit.call
-        return None
+        found = [
+            (abs(visit.joined_at - joined_at), second, visit.call)
+            for second, held in self._held.items()
+            if held.pbx == pbx and second != caller and (visit := held.contact.open_visit) and held.may_be_the_wait_of(fact, visit)
+        ]
+        apart, second, call = min(found, default=(OUT_OF_ORDER, "", ""))
+        return (second, caller, call) if second and apart <= OUT_OF_ORDER else None
 
     def _merge(self, entry: Entry, second: str, caller: str, place: str) -> Applied:
         """All that was told of the second call is told of the caller."""

@@ -81,7 +81,7 @@ class Visit:
     inferred: bool = False  # nobody said why it ended: drawn from what came before and after
     entry_missed: bool = False  # ``joined_at`` is when he was seen in the queue first, or was reckoned from his wait
     unwatched_from: datetime | None = None  # the link was down from then on, for a while
-    hung_up_at: datetime | None = None  # his channel was asked to end while he was in the queue
+    hung_up_at: datetime | None = None  # his channel was asked to end while he was in the queue, or in the talk
     outlived: bool = False  # or only when he was out of it
     held_s: float = 0.0  # how long the talk was on hold
     held_since: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ami_bridge import facts as asterisk
-from ivr.domain.contacts import Contact
+from ivr.domain.contacts import Contact, Visit
 from ivr.domain.journal import Journal
 from ivr.domain.ledger import Entry
 from ivr.domain.reading import Reading
@@ -27,8 +27,15 @@ class HeldContact:
         return any(end.cause == 0 and end.call == self.contact.call for end in ends)
 
     def was_handed_over(self) -> bool:
-        given = (entry.fact for entry in (*self.told, *self.logged) if isinstance(entry.fact, asterisk.CallTransferred))
-        return any(fact.kind is asterisk.TransferKind.ATTENDED for fact in given)
+        """By an attended transfer, and nobody has told in whose place he waits."""
+        given = [entry.fact for entry in (*self.told, *self.logged) if isinstance(entry.fact, asterisk.CallTransferred)]
+        return any(fact.kind is asterisk.TransferKind.ATTENDED for fact in given) and not any(fact.place for fact in given)
+
+    def may_be_the_wait_of(self, row: asterisk.CallerWaiting, visit: Visit) -> bool:
+        """Whether the visit that goes on here can be the one that a row without an entry tells of: the position he came at is in both."""
+        entries = (entry.fact for entry in self.logged if isinstance(entry.fact, asterisk.CallerQueued))
+        places = {fact.position for fact in entries if fact.queue == visit.queue}
+        return visit.queue == row.queue and (not row.position or not places or row.position in places)
 
     def entries(self) -> list[Entry]:
         return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)

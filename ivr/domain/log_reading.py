@@ -18,7 +18,10 @@ from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUS
 # The caller's hang-up cancels the ringing, and both rows are written at once: the second may have turned between them.
 ONE_SECOND = timedelta(seconds=1)
 TWO_SECONDS = timedelta(seconds=2)
+# What may be said to him in between. Much later it is another call: whoever gives ids of his own may give one twice.
+_BEFORE_ANOTHER_QUEUE = timedelta(seconds=30)
 _LOG = ("queue_log",)
+_HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
 
 
 def visits_of(facts: Iterable[asterisk.Fact]) -> list[Visit]:
@@ -52,7 +55,16 @@ def _entered(visits: list[Visit], fact: asterisk.CallerQueued) -> None:
     if reckoned is not None and reckoned.entry_missed:
         reckoned.joined_at, reckoned.entry_missed = fact.at, False
         return
+    _outlived(visits, fact)
     visits.append(Visit(fact.queue, fact.at, call=fact.call, reconstructed=True, sources=_LOG))
+
+
+def _outlived(visits: list[Visit], fact: asterisk.CallerQueued) -> None:
+    """Who enters a queue hasn't hung up before: somebody pulled him out of the one he was in, and app_queue wrote ABANDON."""
+    for visit in visits:
+        since = fact.at - visit.left_at if visit.call == fact.call and visit.outcome in _HUNG_UP and visit.left_at else None
+        if since is not None and timedelta(0) <= since <= _BEFORE_ANOTHER_QUEUE:
+            visit.outcome = VisitOutcome.MOVED
 
 
 def _waiting(visits: list[Visit], fact: asterisk.CallerWaiting) -> None:

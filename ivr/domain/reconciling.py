@@ -12,8 +12,9 @@ from ivr.domain.contacts import Contact, Ring, Visit, VisitOutcome
 
 # queue_log has whole seconds, and a snapshot tells a wait in whole seconds too.
 ONE_MOMENT = timedelta(seconds=2)
+_HALF_A_SECOND = timedelta(seconds=0.5)
 _BOTH = ("ami", "queue_log")
-_LIVED_ON = (VisitOutcome.FLOW_TIMEOUT, VisitOutcome.FLOW_EMPTY, VisitOutcome.FLOW_KEY, VisitOutcome.WITHDRAWN)
+_LIVED_ON = (VisitOutcome.FLOW_TIMEOUT, VisitOutcome.FLOW_EMPTY, VisitOutcome.FLOW_KEY, VisitOutcome.WITHDRAWN, VisitOutcome.MOVED)
 _HUNG_UP = (VisitOutcome.ABANDONED_WAIT, VisitOutcome.ABANDONED_RING)
 
 
@@ -48,7 +49,7 @@ def end_by_log(contact: Contact, *, opened_by_log: bool) -> None:
 def _paired(told: Sequence[Visit], logged: Sequence[Visit]) -> tuple[list[tuple[Visit, Visit]], list[Visit]]:
     """The two tellings of one entry stand nearest in time; one caller may enter a queue twice within seconds."""
     both = [(i, j, a, b) for i, a in enumerate(told) for j, b in enumerate(logged) if a.queue in ("", b.queue)]
-    seen = [(abs(a.joined_at - b.joined_at), i, j) for i, j, a, b in both if not a.entry_missed and _near(a.joined_at, b.joined_at)]
+    seen = [(abs(a.joined_at - _entered(b)), i, j) for i, j, a, b in both if not a.entry_missed and _near(a.joined_at, b.joined_at)]
     # Whose entry was missed was seen later, somewhere in his wait or his talk: there the ends tell.
     missed = [(_apart(a, b), i, j) for i, j, a, b in both if a.entry_missed and _covers(b, a.joined_at)]
     pairs: dict[int, int] = {}
@@ -58,6 +59,11 @@ def _paired(told: Sequence[Visit], logged: Sequence[Visit]) -> tuple[list[tuple[
             pairs[i] = j
             taken.add(j)
     return [(told[i], logged[j]) for i, j in pairs.items()], [visit for j, visit in enumerate(logged) if j not in taken]
+
+
+def _entered(log: Visit) -> datetime:
+    """In the middle of the second that a row's time was cut to: who comes at .9 and again at 1.1 s is paired right."""
+    return log.joined_at if log.joined_at.microsecond else log.joined_at + _HALF_A_SECOND
 
 
 def _near(one: datetime, other: datetime) -> bool:
@@ -93,7 +99,7 @@ def _complete(told: Visit, log: Visit) -> None:
         return
     if told.open or told.uncertain or told.end_guessed or _ended_unwatched(told, log):
         _take_end(told, log)
-    elif told.inferred or (told.outcome in _HUNG_UP and log.outcome in _LIVED_ON):
+    elif told.inferred or (told.outcome in _HUNG_UP and log.outcome in _LIVED_ON and not _seen_to_hang_up(told)):
         told.outcome, told.inferred = _by_row(told, log), False
     elif half_seen and told.outcome in _HUNG_UP and log.outcome is VisitOutcome.ABANDONED_RING:
         told.outcome = log.outcome  # what rang, rang while nobody watched
@@ -101,6 +107,11 @@ def _complete(told: Visit, log: Visit) -> None:
         told.agent, told.answered_at, told.reconstructed = told.agent or log.agent, log.answered_at, True
     if told.outcome is VisitOutcome.ANSWERED and log.talk_ended_at:
         _take_talk_end(told, log)
+
+
+def _seen_to_hang_up(told: Visit) -> bool:
+    """He did before he left: app_queue, kept by a delay or an announcement, may find the timeout over before it notices him gone."""
+    return told.hung_up_at is not None and told.hung_up_at == told.left_at
 
 
 def _by_row(told: Visit, log: Visit) -> VisitOutcome | None:

@@ -56,6 +56,7 @@ def abandoned(visit: Visit, left_at: datetime) -> VisitOutcome:
     """Whether a phone rang when he gave up, or had been picked up but not joined with him (memberdelay, announcement)."""
     rang = any(
         ring.ended_at is None
+        or ring.ended_at > left_at
         or (left_at - ring.ended_at <= JUST_BEFORE and ((ring.picked_up and ring.result != DUMPED) or ring.result in CANCELLED))
         for ring in visit.rings
     )
@@ -104,6 +105,7 @@ def go_on_without(contact: Contact, call: str, at: datetime) -> None:
             known = visit.left_at or visit.unanswered_at
             by_key = visit.left_at is not None and visit.unanswered_at is None
             visit.uncertain = visit.uncertain or known is None
+            visit.outlived = visit.outlived or visit.unanswered_at is not None
             conclude(visit, VisitOutcome.FLOW_KEY if by_key else _outlived(contact), known or at)
 
 

@@ -106,12 +106,17 @@ def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     ended_at = visit.talk_ended_at or fact.at
     if visit.transferred:
         visit.ended_by = asterisk.EndedBy.TRANSFER.value
-    elif fact.at - ended_at <= SAME_MOMENT:
+    elif fact.at - ended_at <= SAME_MOMENT and not _rid_of_him(visit, fact, ended_at):
         visit.ended_by = fact.ended_by.value
     elif visit.ended_by is None or visit.ender_guessed:
         visit.ended_by = asterisk.EndedBy.TRANSFER.value
     visit.ender_guessed = False
     visit_ends.talk_over(visit, ended_at)
+
+
+def _rid_of_him(visit: Visit, fact: asterisk.TalkEnded, ended_at: datetime) -> bool:
+    """After a Redirect AgentComplete says he hung up, as he does in the end: but the agent's leg was gone before he asked for it."""
+    return fact.ended_by is asterisk.EndedBy.CALLER and visit.hung_up_at is not None and visit.hung_up_at - ended_at > ONE_STROKE
 
 
 def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
@@ -210,7 +215,7 @@ def exited(contact: Contact, fact: asterisk.QueueExited) -> None:
         return
     _certain(visit)
     if fact.status == SERVED:
-        if visit.open:  # by whom, and after how long, nobody saw
+        if visit.open and not _left_unserved(visit):  # by whom, and after how long, nobody saw
             visit.outcome, visit.uncertain, visit.left_at, visit.ended_by = VisitOutcome.ANSWERED, True, None, "agent"
             visit_ends.talk_over(visit, fact.at)
         return
@@ -226,6 +231,12 @@ def exited(contact: Contact, fact: asterisk.QueueExited) -> None:
         visit.outcome = VisitOutcome.FLOW_KEY  # he lives and no status was set: he pressed the exit key
     if not visit.open:
         visit_ends.end_rings(visit, visit.left_at)
+
+
+def _left_unserved(visit: Visit) -> bool:
+    """Queue()'s option ``c`` says CONTINUE of everybody who leaves but by a timeout: also of who hung up, or was pulled out."""
+    seen = visit.unwatched_from is None and not visit.entry_missed
+    return visit.unanswered_at is not None or (visit.left_at is not None and seen)
 
 
 def _refused(contact: Contact, fact: asterisk.QueueExited) -> None:
@@ -266,13 +277,22 @@ def went_on(contact: Contact, fact: asterisk.CallerWentOn) -> None:
 def hang_up_requested(contact: Contact, fact: asterisk.HangupRequested) -> None:
     """His channel is asked to end: by himself before he leaves the queue, or for whatever reason long after."""
     visit = _found(contact, fact.call)
-    if visit is None or fact.call not in (visit.call, contact.call) or visit.hung_up_at is not None:
+    if visit is None:
+        _hung_up_talking(contact, fact)
+        return
+    if fact.call not in (visit.call, contact.call) or visit.hung_up_at is not None:
         return
     out_at = visit.unanswered_at or visit.left_at
     if out_at is None or timedelta(0) < fact.at - out_at <= ONE_STROKE:  # at the very same time it came later: a stream without times
         visit.hung_up_at = fact.at
     elif visit.unwatched_from is None:
         visit.outlived = True
+
+
+def _hung_up_talking(contact: Contact, fact: asterisk.HangupRequested) -> None:
+    talk = next((visit for visit in reversed(contact.visits) if visit.outcome is VisitOutcome.ANSWERED), None)
+    if talk and fact.call in (talk.call, contact.call):
+        talk.hung_up_at = talk.hung_up_at or fact.at
 
 
 def leg_ended(contact: Contact, fact: asterisk.CallEnded) -> None:

@@ -31,6 +31,11 @@ class StatePaths:
         return self.root / "spool"
 
     @property
+    def kept(self) -> Path:
+        """What the database didn't take in time (``ivr.keeping``)."""
+        return self.spool / "kept"
+
+    @property
     def prompts(self) -> Path:
         return self.root / "prompts"
 

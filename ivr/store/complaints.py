@@ -111,10 +111,10 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
             incomplete=new.incomplete,
             state=OPEN,
             filed_at=now,
-    wait_for_answer(session, number, 0, now)
         )
     )
     session.add(crm_row(f"{COMPLAINT_FILED}:{new.key}", COMPLAINT_FILED, number, {}, now))
+    wait_for_answer(session, number, 0, now)
     return number
 
 
@@ -223,6 +223,6 @@ def _complaint(row: ComplaintRow, sealer: Sealer) -> Complaint:
         crm_reference=row.crm_reference,
         filed_at=row.filed_at,
         verdict=row.verdict,
-    )
         rejections=row.rejections,
         waits_since=row.waits_since,
+    )

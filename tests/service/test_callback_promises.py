@@ -198,9 +198,10 @@ async def test_whoever_hides_his_number_is_asked_for_a_message_instead(tmp_path:
         assert ended.outcome is ContactOutcome.VOICEMAIL
 
 
-async def test_a_database_that_refuses_promises_nothing(tmp_path: Path) -> None:
+async def test_what_neither_database_nor_disk_takes_is_no_promise(tmp_path: Path) -> None:
     async with inside(tmp_path, closed=True) as house:
         house.refuse_writes(True)
+        (tmp_path / "spool").write_text("no folder")
         caller = FakeCaller(["3", "1", "h"])
         await caller.call(house.port)
         assert any("hotline-callback-refused" in file for file in caller.played)

@@ -147,8 +147,9 @@ async def test_closed_lines_say_so_and_take_a_message(tmp_path: Path) -> None:
         assert left.outcome is ContactOutcome.AFTER_HOURS
 
 
-async def test_a_database_that_refuses_is_told_to_the_caller_and_he_is_connected(house: Inside) -> None:
+async def test_what_neither_database_nor_disk_takes_is_told_to_the_caller_and_he_is_connected(house: Inside, tmp_path: Path) -> None:
     house.refuse_writes(True)
+    (tmp_path / "spool").write_text("no folder")
     caller = FakeCaller(["4", "#", "1", "t5", "#"])
     await caller.call(house.port)
     assert any("not-stored" in file for file in caller.played)
@@ -165,7 +166,7 @@ async def test_a_database_that_refuses_is_told_to_the_caller_and_he_is_connected
 
 async def test_a_fault_of_ours_ends_in_the_apology_and_the_lines_queue(tmp_path: Path) -> None:
     class BrokenIntake(Intake):
-        async def file_complaint(self, *_: Any, **__: Any) -> str | None:
+        async def file(self, *_: Any, **__: Any) -> str:
             raise ZeroDivisionError("a bug")
 
     async with inside(tmp_path) as house:

@@ -27,6 +27,7 @@ from ivr.crm.register import BuiltInRegister
 from ivr.domain.contacts import Contact
 from ivr.house import House
 from ivr.intake import Intake
+from ivr.keeping import Shelf
 from ivr.outbox import Outbox
 from ivr.promises import Desk, Promises, Terms
 from ivr.session import Session
@@ -166,6 +167,7 @@ async def inside(
         sealer=sealer,
         intake=intake,
         callbacks=Desk(database, Promises(sealer, ALLOWED, TERMS)),
+        shelf=Shelf(folder / "spool" / "kept", sealer),
         clock=(lambda: now) if now else (lambda: datetime.now(UTC)),
     )
     house = replace(house, **changes)

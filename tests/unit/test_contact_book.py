@@ -245,6 +245,68 @@ def test_asterisk_that_died_and_began_anew_ends_every_call(first: str) -> None:
     assert (visit.outcome, visit.left_at, visit.quality) == (VisitOutcome.FAILED, at(30), Quality.UNCERTAIN)
 
 
+CONTINUED = a.QueueExited(at(26), C, CALL, "hr", "CONTINUE")
+ASKED = a.HangupRequested(at(20), C, CALL, soft=False, cause=0)
+ABANDONED = (a.LeftUnanswered(at(26), C, CALL, "hr"), a.CallerLeftQueue(at(26), C, CALL, "hr"))
+
+
+def test_option_c_says_continue_of_who_hung_up_too() -> None:
+    """During memberdelay, on 22.10.1: the agent had picked up, and QUEUESTATUS is CONTINUE though nobody served him."""
+    late = (a.AgentRingEnded(at(26), C, CALL, LEG, "NOANSWER"), *ABANDONED, CONTINUED, a.CallEnded(at(26.1), C, CALL, 0))
+    visit = the_visit(*told(ARRIVED, JOIN, RANG, PICKED, ASKED, *late))
+    assert (visit.outcome, visit.left_at, visit.quality) == (VisitOutcome.ABANDONED_RING, at(20), Quality.EXACT)
+
+
+def test_who_was_seen_to_hang_up_didnt_wait_for_the_timeout_his_row_tells_of() -> None:
+    """app_queue noticed him gone when a delay was over, and by then the queue's time was over too."""
+    rows = logged(L_JOIN, exited("TIMEOUT", 26))
+    visit = the_visit(*told(ARRIVED, JOIN, ASKED, *ABANDONED, a.CallEnded(at(26.1), C, CALL, 0)), *rows)
+    assert (visit.outcome, visit.left_at) == (VisitOutcome.ABANDONED_WAIT, at(20))
+
+
+def test_a_phone_that_rang_until_after_his_hang_up_rang_while_he_hung_up() -> None:
+    dumped = a.AgentRingEnded(at(20.1), C, CALL, LEG, "AGENTDUMP")
+    visit = the_visit(*told(ARRIVED, JOIN, RANG, PICKED, ASKED, dumped, *ABANDONED, a.CallEnded(at(26.1), C, CALL, 0)))
+    assert visit.outcome is VisitOutcome.ABANDONED_RING
+
+
+def test_who_is_redirected_out_of_a_talk_hasnt_ended_it_however_soon_he_hangs_up() -> None:
+    rid = a.CallEnded(at(42), C, LEG, 16)
+    visit = the_visit(
+        *told(ARRIVED, JOIN, RANG, PICKED, CONNECT, rid, a.HangupRequested(at(43.5), C, CALL, soft=False, cause=16), DONE, GONE)
+    )
+    assert (visit.ended_by, visit.talk_ended_at) == ("transfer", at(42))
+
+
+@pytest.mark.parametrize("told_too", [False, True])
+def test_who_enters_a_queue_hasnt_hung_up_in_the_one_before(told_too: bool) -> None:
+    """A Redirect from queue to queue: app_queue wrote ABANDON."""
+    again = a.CallerQueued(at(26), C, CALL, "sales", 1)
+    rows = logged(
+        L_JOIN, exited("HANGUP", 26), a.CallerQueued(at(26), "", CALL, "sales", 1), a.QueueExited(at(43), "", CALL, "sales", "HANGUP")
+    )
+    seen = told(JOIN, *ABANDONED, again, a.LeftUnanswered(at(43.7), C, CALL, "sales"), GONE) if told_too else []
+    first, second = the_contact(*seen, *rows, any_dialplan=True).visits
+    assert (first.outcome, second.outcome) == (VisitOutcome.MOVED, VisitOutcome.ABANDONED_WAIT)
+
+
+def test_a_row_of_two_visits_within_a_second_is_of_the_one_it_was_cut_from() -> None:
+    first, again = a.CallerQueued(at(10.6), C, CALL, "hr", 1), a.CallerQueued(at(11.8), C, CALL, "hr", 1)
+    empty = [a.QueueExited(at(seconds), C, CALL, "hr", "LEAVEEMPTY") for seconds in (10.7, 11.9)]
+    rows = logged(L_JOIN, exited("LEAVEEMPTY", 10), a.CallerQueued(at(11), "", CALL, "hr", 1), exited("LEAVEEMPTY", 11))
+    contact = the_contact(*told(ARRIVED, first, empty[0], again, empty[1]), *rows)
+    assert [(visit.joined_at, visit.sources) for visit in contact.visits] == [(at(s), ("ami", "queue_log")) for s in (10.6, 11.8)]
+
+
+def test_a_wait_without_an_entry_is_not_taken_for_another_callers_that_began_as_soon() -> None:
+    """Whose place a transferred caller took, AMI has told; and the position at which somebody came tells the rest."""
+    book = ContactBook(any_dialplan=True)
+    given = a.CallTransferred(at(20), "", CALL, a.TransferKind.ATTENDED)
+    other = a.CallerQueued(at(18), "", "8.1", "sales", 4)
+    applied(book, logged(L_JOIN, L_CONNECT, L_DONE, given, other, a.CallerWaiting(at(21), "", CALL, "sales", 2, 3.0)))
+    assert set(book.contacts) == {CALL, "8.1"}
+
+
 def test_a_caller_may_take_the_place_of_the_agents_second_call() -> None:
     """An attended transfer into another queue's wait: no second entry, and the rows bear the caller's id from then on (asterisk #759)."""
     second, second_leg = "8.1", "8.2"
