@@ -84,15 +84,12 @@ class NewMessage:
 def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zone: ZoneInfo, now: datetime) -> str:
     """Register a complaint once, with its outbox row in the same transaction; tells its number (R11).
 
-    Filed again under its key (a time-out was retried, a caller hung up while his number was read out), nothing changes, but for one
-    thing: what was incomplete and is now told to the end becomes complete, and the CRM is told so.
+    Filed again under its key (a time-out was retried, a caller hung up while his number was read out, or told it to the fallback once
+    more) it is the same complaint, and whatever it tells more is added, in whichever order they come.
     """
     row = session.scalars(select(ComplaintRow).where(ComplaintRow.key == new.key)).one_or_none()
     if row is not None:
-        if row.incomplete and not new.incomplete:
-            row.incomplete = False
-            row.recording, row.recording_s = new.recording or row.recording, new.recording_s or row.recording_s
-            session.add(crm_row(f"{COMPLAINT_UPDATED}:{new.key}:complete", COMPLAINT_UPDATED, row.number, {}, now))
+        _tell_more(session, sealer, row, new, now)
         return row.number
     number = _next_number(session, prefix, zone, now)
     session.add(
@@ -116,6 +113,32 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
     session.add(crm_row(f"{COMPLAINT_FILED}:{new.key}", COMPLAINT_FILED, number, {}, now))
     wait_for_answer(session, number, 0, now)
     return number
+
+
+def _tell_more(session: Session, sealer: Sealer, row: ComplaintRow, new: NewComplaint, now: datetime) -> None:
+    """What was incomplete and is now told to the end becomes complete; of two recordings the other one stays as a message."""
+    completes = row.incomplete and not new.incomplete
+    more = completes
+    if new.recording and new.recording != row.recording:
+        if row.recording is None:
+            row.recording, row.recording_s, more = new.recording, new.recording_s, True
+        else:
+            other, other_s, half = new.recording, new.recording_s, new.incomplete
+            if completes:
+                other, other_s, half = row.recording, row.recording_s, True
+                row.recording, row.recording_s = new.recording, new.recording_s
+            message = NewMessage(f"{row.contact}-{other}", row.contact, row.line, new.caller, other, other_s, half)
+            take_message(session, sealer, message, now)
+    if new.serial and not row.serial:
+        row.serial, more = new.serial, True
+    if new.contact_number not in ("", new.caller) and row.contact_number_index == sealer.index(new.caller):
+        row.contact_number, row.contact_number_index, more = sealer.seal(new.contact_number), sealer.index(new.contact_number), True
+    row.incomplete = row.incomplete and new.incomplete
+    if more:
+        of_what = "complete" if completes else sealer.index(f"{row.serial} {row.contact_number_index} {row.recording}")[:12]
+        key = f"{COMPLAINT_UPDATED}:{new.key}:{of_what}"
+        if session.scalars(select(OutboxRow.id).where(OutboxRow.key == key)).first() is None:
+            session.add(crm_row(key, COMPLAINT_UPDATED, row.number, {}, now))
 
 
 def crm_row(key: str, topic: str, number: str, payload: dict[str, Any], now: datetime) -> OutboxRow:
