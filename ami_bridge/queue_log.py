@@ -54,7 +54,9 @@ class QueueLogReader:
         self._elsewhere: tuple[datetime, tuple[AnyFact, ...]] | None = None  # a row of another year, until the next tells if time moved
         self._queues: set[str] = set()
         self._visits: dict[tuple[str, str], None] = {}  # open now: a call in a queue, in the order they began
-        self._talks: dict[tuple[str, str], tuple[str, datetime]] = {}  # an agent in a queue → the call and since when
+        self._talks: dict[tuple[str, str, str], datetime | None] = {}  # queue, agent and call → since when; None: over
+        self._of_this_second: dict[Row, int] = {}  # the rows of a second, and how often each of them came
+        self._before: Row | None = None
         self._strange_bytes = 0  # so many bytes from here may be the rest of a caller's number
 
     @property
@@ -93,7 +95,7 @@ class QueueLogReader:
             if row.verb not in VERBS:
                 verb = _shown(row.verb)
                 return self._odd("unknown verb", f"nobody knows the verb {verb}", each=verb)
-            return self._in_time(row.at, self._facts(row))
+            return self._in_time(row.at, self._facts(self._told_apart(row)))
         except UnreadableRowError as error:
             return self._odd(error.kind, str(error))
 
@@ -136,6 +138,15 @@ class QueueLogReader:
         cut = next(known, 1)
         return Row(row.at, row.call, "|".join(words[:cut]), "|".join(words[cut:at]), words[at], tuple(words[at + 1 :]))
 
+    def _told_apart(self, row: Row) -> Row:
+        """The same row once more in one second, with others between: he came, left and came again. A row written twice over is one."""
+        if self._before is None or self._before.at != row.at:
+            self._of_this_second.clear()
+        if row != self._before:
+            self._of_this_second[row] = self._of_this_second.get(row, 0) + 1
+        self._before = row
+        return replace(row, at=row.at + timedelta(microseconds=self._of_this_second[row] - 1))
+
     def _facts(self, row: Row) -> tuple[AnyFact, ...]:
         verb = VERBS[row.verb]
         if verb.of_call and row.call in _NO_CALLS:
@@ -166,12 +177,13 @@ class QueueLogReader:
         return facts
 
     def _of_the_talk(self, row: Row) -> Row:
-        """The row, by the name of the caller whose talk it ends, if it bears that of a call which never was in this queue."""
-        call, since = self._talks.get((row.queue, row.agent), ("", row.at))
+        """The row, by the name of the caller whose talk it ends, if it bears that of a call which never talked with this agent."""
         length = talked_s(row)
-        if not call or length is None or (row.call, row.queue) in self._visits:
+        if length is None or (row.queue, row.agent, row.call) in self._talks:
             return row
-        return replace(row, call=call) if abs((row.at - since).total_seconds() - length) <= _ROUNDED_S else row
+        talks = [(call, since) for (queue, agent, call), since in self._talks.items() if (queue, agent) == (row.queue, row.agent)]
+        fitting = [call for call, since in talks if since and abs((row.at - since).total_seconds() - length) <= _ROUNDED_S]
+        return replace(row, call=fitting[-1]) if fitting else row
 
     def _begun(self, row: Row, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:
         """The facts, and before them what is known of the beginning of a visit that this log doesn't hold."""
@@ -183,13 +195,10 @@ class QueueLogReader:
             self._visits[visit] = None
         if isinstance(facts[-1], QueueExited | TalkEnded):
             self._visits.pop(visit, None)
-        match facts[-1]:
-            case AgentAnswered():
-                if len(self._talks) >= _MOST_VISITS:
-                    del self._talks[next(iter(self._talks))]
-                self._talks[row.queue, row.agent] = row.call, row.at
-            case TalkEnded():
-                self._talks.pop((row.queue, row.agent), None)
+        if isinstance(facts[-1], AgentAnswered | TalkEnded):
+            if len(self._talks) >= _MOST_VISITS:
+                del self._talks[next(iter(self._talks))]
+            self._talks[row.queue, row.agent, row.call] = row.at if isinstance(facts[-1], AgentAnswered) else None
         return unseen + facts
 
     def _in_time(self, at: datetime, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:

@@ -339,6 +339,17 @@ def test_a_caller_may_take_the_place_of_the_agents_second_call() -> None:
     assert [(v.queue, v.outcome, v.wait_s) for v in the_contact(*rows).visits] == [("hr", ANSWERED, 3.0), ("tech", ANSWERED, 5.0)]
 
 
+def test_a_second_call_in_the_same_queue_is_taken_over_in_the_log_alone() -> None:
+    """An attended transfer into the wait of the queue the caller came by: two visits, the second under her call's id until then."""
+    second = a.CallerQueued(at(12), "", "9.1", "hr", 2, caller="101")
+    given = a.CallTransferred(at(43), "", CALL, a.TransferKind.ATTENDED)
+    done = a.TalkEnded(at(43), "", CALL, "hr", "Li Na", a.EndedBy.TRANSFER)
+    wait = a.CallerWaiting(at(46), "", CALL, "hr", 2, 34.0)
+    contact = the_contact(*logged(L_JOIN, second, L_CONNECT, done, given, wait, exited("HANGUP", 46)))
+    visits = [(visit.outcome, visit.joined_at, visit.ended_by, visit.call) for visit in contact.visits]
+    assert visits == [(ANSWERED, at(10), "transfer", CALL), (VisitOutcome.ABANDONED_WAIT, at(12), None, CALL)]
+
+
 def test_half_of_a_local_channel_that_makes_way_ends_no_talk() -> None:
     entries = told(
         *(ARRIVED, JOIN, CONNECT),

@@ -352,3 +352,28 @@ def test_any_bytes_are_facts_or_counted(lines: list[bytes]) -> None:
             before = sum(reader.counts.values())
             facts = reader.line(piece)
             assert facts or sum(reader.counts.values()) > before or any(word.encode() in piece for word in silent)
+
+
+def test_the_same_row_once_more_in_a_second_is_another_visit_unless_it_is_written_twice_over() -> None:
+    entry, gone = row(f"{CALL}|hr|NONE|ENTERQUEUE||138|1"), row(f"{CALL}|hr|NONE|EXITEMPTY|1|1|0")
+    found, _ = read(entry, gone, entry, gone)
+    assert len(set(found)) == 4
+    assert {fact.at - AT for fact in found} == {seconds(0), timedelta(microseconds=1)}
+    twice_over, _ = read(entry, entry, gone, gone)
+    assert {fact.at for fact in twice_over} == {AT}
+
+
+def test_a_talks_row_that_bears_a_call_waiting_in_the_same_queue_is_the_talks() -> None:
+    """The agent's second call waits in the queue that his first call came by, and the caller took its place."""
+    talk = [row(f"{CALL}|hr|NONE|ENTERQUEUE||138|1"), row(f"{CALL}|hr|Li|CONNECT|0|7.2|0")]
+    second, given = row("9.1|hr|NONE|ENTERQUEUE||101|2", 1), row("9.1|hr|Li|ATTENDEDTRANSFER|APP|Queue|0|3|1", 3)
+    ended = [fact for fact in read(*talk, second, given)[0] if isinstance(fact, TalkEnded)]
+    assert [fact.call for fact in ended] == [CALL]
+
+
+def test_a_second_row_on_a_talk_that_is_over_is_no_other_talks() -> None:
+    """COMPLETECALLER and ATTENDEDTRANSFER of one call, and the agent talks with another as long."""
+    rows = [row("9.1|hr|NONE|ENTERQUEUE||101|2"), row(f"{CALL}|hr|NONE|ENTERQUEUE||138|1")]
+    rows += [row("9.1|hr|Li|CONNECT|0|9.2|0"), row(f"{CALL}|hr|Li|CONNECT|0|7.2|0")]
+    rows += [row("9.1|hr|Li|COMPLETECALLER|0|2|2", 2), row("9.1|hr|Li|ATTENDEDTRANSFER|BRIDGE|b|0|2|2", 2)]
+    assert {fact.call for fact in read(*rows)[0] if isinstance(fact, TalkEnded)} == {"9.1"}
