@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,7 +51,7 @@ class Script:
 
 IN_A_CALL = {
     "in the menu": Script(KILL_AT - 10, "w60"),
-    # His recording goes on until he is silent, and is lost; he is offered to record his complaint again.
+    # His recording goes on until he is silent; he is offered to record his complaint again.
     "in a recording": Script(0.0, "4e#e1et5e3et4#"),
     # He comes back after 20 s; all are busy, and he may leave a message.
     "in a queue": Script(KILL_AT - 26, "2e1w22et4#"),
@@ -169,6 +170,9 @@ async def test_who_was_recording_has_one_complaint(outage: Outage) -> None:
     assert record["complaint"] == complaint["number"]
     assert complaint["incomplete"] is False
     assert_audible(complaint)
+    ((said_before, incomplete),) = messages_of(outage.house, record["id"])
+    assert incomplete == 1
+    assert rms(load_wav(outage.house.settings.paths.recordings / f"{said_before}.wav")) > AUDIBLE
     assert [step["node"] for step in record["path"]][-4:] == [
         "complaint_intake.what_happened",
         "fallback",
@@ -279,6 +283,12 @@ def more_complaints(house: House) -> list[str]:
         partial.write_text(json.dumps(clone), encoding="utf-8")
         partial.rename(house.spool / f"{name}.json")
     return contacts
+
+
+def messages_of(house: House, contact: str) -> list[tuple[str, int]]:
+    """Recording and incompleteness of what is kept beside the complaint."""
+    with closing(sqlite3.connect(house.settings.paths.database)) as database:
+        return database.execute("SELECT recording, incomplete FROM messages WHERE contact = ?", (contact,)).fetchall()
 
 
 def assert_audible(complaint: dict[str, Any]) -> None:
