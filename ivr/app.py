@@ -24,6 +24,7 @@ from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
 from ivr.bookkeeping import Bookkeeping
 from ivr.calling_back import CallingBack, LineHours
+from ivr.database_hold import DatabaseHold, hold_database
 from ivr.disk import disk_trouble
 from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
@@ -50,6 +51,8 @@ log = structlog.get_logger(__name__)
 
 OLDEST_ASTERISK = 20
 ASTERISK_START_WAIT_S = 15.0
+HOLD = "database-hold"
+DELIVERING = frozenset({"outbox", "callbacks", "reports"})  # tasks that no second daemon may run beside
 
 
 class StartError(Exception):
@@ -66,6 +69,7 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
+        self._hold: DatabaseHold | None = None
         self._open_files()
         self._plan = _plan(settings)
         self._database = Database(settings.store_url)
@@ -201,8 +205,10 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         tasks: list[asyncio.Task[None]] = []
         try:
+            hold = await self._hold_database()
             await self._open_store()
             await self._listen()
+            tasks.append(_named(HOLD, hold.watch()))
             tasks.append(_named("loop-watchdog", LoopWatchdog().run()))
             tasks.append(_named("ami-link", self._link.run()))
             tasks.append(_named("tracker", self._tracker.run()))
@@ -230,9 +236,21 @@ class Daemon:
                 log.critical(
                     "a part of the daemon died, so it ends", part=task.get_name(), reason=repr(_reason(task)), exc_info=_reason(task)
                 )
+            if any(task.get_name() == HOLD for task in dead):
+                # Calls may come to their end here; another daemon does the rest already.
+                for task in tasks:
+                    if task.get_name() in DELIVERING:
+                        task.cancel()
             return 1 if dead else 0
         finally:
             await self._shut_down(tasks)
+
+    async def _hold_database(self) -> DatabaseHold:
+        try:
+            self._hold = await asyncio.to_thread(hold_database, self._settings.store_url)
+        except (AnotherDaemonError, StoreError) as error:
+            raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
+        return self._hold
 
     async def _open_store(self) -> None:
         try:
@@ -351,6 +369,8 @@ class Daemon:
             log.error("the last service records could not be written", reason=str(error))
         await self._books.flush()
         await asyncio.to_thread(self._database.close)
+        if self._hold:
+            await asyncio.to_thread(self._hold.close)
         self._lock.close()
         log.info("stopped")
 

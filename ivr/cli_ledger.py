@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +41,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the history of old queue_log files into the database. The daemon must not run; the same file again changes nothing."""
+    from ivr.database_hold import hold_database
     from ivr.log_import import LogImport
     from ivr.queue_log_source import LogUnreadableError, configured_log, home_of
 
@@ -47,12 +49,16 @@ def import_(
     log.configure("console", "warning")
     try:
         settings.paths.root.mkdir(parents=True, exist_ok=True)
-        held = sole_daemon.hold(settings.paths.root)
+        held = ExitStack()
+        held.enter_context(sole_daemon.hold(settings.paths.root))
+        held.enter_context(closing(hold_database(settings.store_url)))
         followed = configured_log(settings)
     except AnotherDaemonError as error:
         fail(f"an import needs the ledger to itself: {error}")
     except SettingsError as error:
         fail(*error.problems)
+    except StoreError as error:
+        fail(str(error))
     except OSError as error:
         fail(f"{settings.paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE")
     with held:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from ami_bridge.queue_log import MAX_LINE_BYTES
 from ivr.checking import faults_of, warnings_of
+from ivr.database_hold import holder_of
 from ivr.disk import disk_trouble
 from ivr.outbox import OPEN_STATES
 from ivr.queue_log_source import LogUnreadableError, configured_log, is_table, source_of
@@ -146,13 +147,22 @@ def _database(settings: Settings, versions: dict[str, str]) -> Said:
         return
     finally:
         database.close()
-    yield State.OK, f"the database answers, schema {at}"
+    yield State.OK, f"the database answers, schema {at}; {_held(settings)}"
     late_s = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     if late_s > OVERDUE_S:
         yield (
             State.WARNING,
             f"{waiting} messages wait to leave the house, the oldest for {late_s / 60:.0f} min: see the CRM and the channels",
         )
+
+
+def _held(settings: Settings) -> str:
+    """Whose it is: of a daemon elsewhere, too, which nothing else here would tell of."""
+    try:
+        holder = holder_of(settings.store_url)
+    except StoreError as error:
+        return f"who runs ivrd on it can't be told: {error}"
+    return f"{holder} runs ivrd on it" if holder else "no daemon runs on it"
 
 
 def _not_out_yet(session: Session) -> tuple[int, datetime | None]:

@@ -59,9 +59,9 @@ class Database:
             except IntegrityError as error:
                 # Another writer was first with a key: the next look finds its row. PostgreSQL alone lets it come so far.
                 if attempt == WRITE_ATTEMPTS - 1:
-                    raise StoreError(_sentence(error)) from error
+                    raise StoreError(sentence_of(error)) from error
             except SQLAlchemyError as error:
-                raise StoreError(_sentence(error)) from error
+                raise StoreError(sentence_of(error)) from error
         raise AssertionError("every attempt returns or raises")
 
     def read_now(self, work: Callable[[Session], T]) -> T:
@@ -70,7 +70,7 @@ class Database:
             with self._sessions() as session:
                 return work(session)
         except SQLAlchemyError as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(sentence_of(error)) from error
 
     async def _run(
         self, pool: ThreadPoolExecutor, how: Callable[[Callable[[Session], T]], T], work: Callable[[Session], T], timeout_s: float
@@ -102,7 +102,7 @@ class Database:
 
             migrate(self.engine, MIGRATIONS)
         except SQLAlchemyError as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(sentence_of(error)) from error
         return True
 
     def newest_schema(self) -> str:
@@ -151,6 +151,6 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _sentence(error: SQLAlchemyError) -> str:
+def sentence_of(error: SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     return f"the database refused: {str(cause).splitlines()[0]}"

@@ -23,7 +23,10 @@ time.sleep(60)
 
 
 def test_a_second_one_is_refused_by_a_sentence_that_names_the_first(tmp_path: Path) -> None:
-    with hold(tmp_path), pytest.raises(AnotherDaemonError, match=f"process {os.getpid()} runs ivrd with this STATE already"):
+    with (
+        hold(tmp_path),
+        pytest.raises(AnotherDaemonError, match=rf"process {os.getpid()} on \S+, since .*, runs ivrd with this STATE"),
+    ):
         hold(tmp_path)
     hold(tmp_path).close()
 
