@@ -55,7 +55,7 @@ class QueueLogReader:
         self._queues: set[str] = set()
         self._visits: dict[tuple[str, str], None] = {}  # open now: a call in a queue, in the order they began
         self._talks: dict[tuple[str, str, str], datetime | None] = {}  # queue, agent and call → since when; None: over
-        self._of_this_second: dict[Row, int] = {}  # the rows of a second, and how often each of them came
+        self._of_this_second: dict[Row, int] = {}  # the rows of a second without their data, and how often each came
         self._before: Row | None = None
         self._strange_bytes = 0  # so many bytes from here may be the rest of a caller's number
 
@@ -139,13 +139,14 @@ class QueueLogReader:
         return Row(row.at, row.call, "|".join(words[:cut]), "|".join(words[cut:at]), words[at], tuple(words[at + 1 :]))
 
     def _told_apart(self, row: Row) -> Row:
-        """The same row once more in one second, with others between: he came, left and came again. A row written twice over is one."""
+        """The same once more in one second: he came, left and came again. The very row written twice over is one."""
         if self._before is None or self._before.at != row.at:
             self._of_this_second.clear()
+        what = replace(row, data=())
         if row != self._before:
-            self._of_this_second[row] = self._of_this_second.get(row, 0) + 1
+            self._of_this_second[what] = self._of_this_second.get(what, 0) + 1
         self._before = row
-        return replace(row, at=row.at + timedelta(microseconds=self._of_this_second[row] - 1))
+        return replace(row, at=row.at + timedelta(microseconds=self._of_this_second[what] - 1))
 
     def _facts(self, row: Row) -> tuple[AnyFact, ...]:
         verb = VERBS[row.verb]

@@ -14,6 +14,7 @@ from ami_bridge.asterisk_start import StartWatch, start_of
 from ami_bridge.facts import AsteriskStarted, CallerQueued, CallerWaiting, Fact, LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.translate import Suspicion, Translator
 from ivr.recorded_clock import RecordedClock
+from ivr.recorded_order import in_turn
 from ivr.recordings import is_banner, messages
 
 _UPTIME = "FullyBooted"
@@ -39,7 +40,7 @@ class RecordedStream:
         """In the stream's order. It begins with LinkEstablished and ends with LinkLost. Raises RecordingError."""
         begun = False
         self._clock.now, timed = _first_time(self.file)
-        for line, message in messages(self.file):
+        for line, message in in_turn(messages(self.file)):
             if is_banner(message):
                 if begun and not self._in_head:
                     yield from self._lose()

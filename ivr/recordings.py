@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from enum import Enum, auto
 from pathlib import Path
@@ -95,9 +96,17 @@ def _all_bare(file: Path) -> bool:
 
 
 def _opened(file: Path) -> BinaryIO:
+    """Unpacked, and behind the mark that Windows' editors put before a text."""
     with file.open("rb") as stream:
         packed = stream.read(2) == _GZIP
-    return cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")
+    opened = cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")
+    try:
+        if opened.read(len(BOM_UTF8)) != BOM_UTF8:
+            opened.seek(0)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _unreadable(file: Path, error: Exception) -> RecordingError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,24 @@ def test_packed_and_edited_streams_tell_as_much(tmp_path: Path) -> None:
     assert replay([written(tmp_path, gzip.compress(stream), "packed")]).contacts == clean
     assert replay([written(tmp_path, stream.replace(b"\r\n", b"\n"), "edited")]).contacts == clean
     assert replay([TIMEOUT, written(tmp_path, stream, "again")]).contacts == clean
+    assert replay([written(tmp_path, b"\xef\xbb\xbf" + stream, "by_a_windows_editor")]).contacts == clean
+
+
+def test_rows_behind_a_byte_order_mark_are_all_read(tmp_path: Path) -> None:
+    """A log that holds one caller: the first row is his."""
+    rows = b"\xef\xbb\xbf1795296025|7.1|hr|NONE|ENTERQUEUE||138|1\r\n1795296033|7.1|hr|NONE|ABANDON|1|1|8\r\n"
+    assert words(replay([written(tmp_path, rows)]).contacts) == [("7.1", [("hr", "abandoned_wait")])]
+
+
+def test_events_out_of_turn_are_put_back_in_turn(tmp_path: Path) -> None:
+    """By their Timestamps, up to a second; what has none stays where it is."""
+    dice = random.Random(1)
+    messages = [(message, dice.random()) for message in TIMEOUT.read_bytes().split(b"\r\n\r\n")[:-1]]
+    untimed, timed = ([each for each in messages if (b"\r\nTimestamp: " in each[0]) is wanted] for wanted in (False, True))
+    shuffled = sorted(timed, key=lambda each: float(each[0].partition(b"\r\nTimestamp: ")[2].partition(b"\r\n")[0]) + each[1])
+    assert shuffled != timed
+    stream = b"".join(message + b"\r\n\r\n" for message, _ in [*untimed, *shuffled])
+    assert replay([written(tmp_path, stream)]).contacts == replay([TIMEOUT]).contacts
 
 
 def test_without_timestamps_the_durations_tell(tmp_path: Path) -> None:
