@@ -12,9 +12,11 @@ from ivr.console import reading
 from ivr.console.desk import May, desk, language_of, may, page, require
 from ivr.console.pages import limit_of
 from ivr.console.refusals import CONFLICT, words_of
+from ivr.domain.case_deadlines import ANSWER_WITHIN, SHARES, Level
 from ivr.domain.cases import CaseState, Finding, StepRefusedError, possible_steps
 from ivr.store.cases import as_case
 
+SOON = ANSWER_WITHIN * (1 - SHARES[Level.SUPERVISOR])  # from here on the supervisor knows of it
 _NUMBER = re.compile(r"^[A-Z]{1,3}[0-9]{13}$")
 
 
@@ -32,7 +34,9 @@ async def complaints(request: web.Request) -> web.StreamResponse:
     found = desk(request)
     state = request.query.get("state", "")[:16]
     listed = await found.database.read(partial(reading.case_list, sealer=found.sealer, state=state, limit=limit_of(request)))
-    return page(request, "complaints.html", complaints=listed, state=state, states=[each.value for each in CaseState], now=found.clock())
+    return page(
+        request, "complaints.html", complaints=listed, state=state, states=[each.value for each in CaseState], now=found.clock(), soon=SOON
+    )
 
 
 async def complaint(request: web.Request) -> web.StreamResponse:
@@ -62,6 +66,7 @@ def case_page(
         problem=words_of(refused, language_of(request)) if refused else None,
         typed=typed or Typed(),
         now=desk(request).clock(),
+        soon=SOON,
     )
 
 

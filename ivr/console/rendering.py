@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from ivr.console.texts import Language, known, text
 from ivr.domain.contacts import ContactOutcome
@@ -39,7 +40,8 @@ class Renderer:
             clock=self._clock,
             moment=self._moment,
             day=self._day,
-            duration=duration,
+            duration=_duration,
+            hours=_hours,
             percent=percent,
             keys=masked_keys,
             masked=masked,
@@ -76,18 +78,30 @@ def _word(language: Language, kind: str, value: object) -> str:
     return text(key, language) if known(key) else str(value)
 
 
-def duration(seconds: float | timedelta | None) -> str:
-    """8 s, 1:05, 1:02:03; – for none."""
+@pass_context
+def _duration(page: Context, seconds: float | timedelta | None) -> str:
+    return duration(seconds, page["lang"])
+
+
+def duration(seconds: float | timedelta | None, language: Language = "en") -> str:
+    """8 s (8 秒), 1:05, 1:02:03; – for none."""
     if seconds is None:
         return "–"
     if isinstance(seconds, timedelta):
         seconds = seconds.total_seconds()
     whole = max(0, int(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole} 秒" if language == "zh" else f"{whole} s"
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@pass_context
+def _hours(page: Context, time: timedelta) -> str:
+    """71 h, 1.5 h (71 小时)."""
+    hours = time / timedelta(hours=1)
+    return f"{hours:.{0 if hours >= 10 else 1}f} {'小时' if page['lang'] == 'zh' else 'h'}"
 
 
 def percent(share: float | None) -> str:

@@ -75,7 +75,7 @@
 
   function duration(seconds) {
     const whole = Math.max(0, Math.floor(seconds));
-    if (whole < 60) return `${whole} s`;
+    if (whole < 60) return document.documentElement.lang === "zh-CN" ? `${whole} 秒` : `${whole} s`;
     const two = (n) => String(n).padStart(2, "0");
     const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
     return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
