@@ -34,6 +34,9 @@ OLDEST_MAJOR_VERSION = 20
 READABLE, SECRET, RUNNABLE = 0o644, 0o640, 0o755
 # sockaddr_un.sun_path has 108 bytes (unix(7)); without its control socket Asterisk can't be asked or stopped.
 LONGEST_SOCKET_PATH = 107
+# How many rotated files of a log stay. queue_log holds calls, and must outlive any time that the daemon is away.
+ROTATED_LOGS = {"messages.log": 4, "queue_log": 1000}
+LONGEST_EXEC_BYTES = 255  # logger.c, exec_after_rotate[256]
 # What the daemon's AMI user sees: calls and bridges, queues and members, the dialplan's QueueExit, FullyBooted/Shutdown.
 # Not: dialplan (VarSet carries what callers type), dtmf, reporting (RTCP), security, command, config.
 AMI_READ = "call,agent,user,system"
@@ -67,7 +70,7 @@ def configuration_files(plan: AsteriskPlan) -> list[ConfigurationFile]:
     texts = {
         "asterisk.conf": (_asterisk_conf(plan), READABLE),
         "modules.conf": (modules_conf(), READABLE),
-        "logger.conf": (_logger_conf(), READABLE),
+        "logger.conf": (_logger_conf(plan), READABLE),
         "manager.conf": (_manager_conf(plan), SECRET),
         "pjsip.conf": (pjsip_conf(plan), SECRET),
         "queues.conf": (queues_conf(plan), READABLE),
@@ -198,10 +201,11 @@ def _asterisk_conf(plan: AsteriskPlan) -> str:
     return file_text(section("directories", places), section("options", options), section("files", [("astctlpermissions", "0660")]))
 
 
-def _logger_conf() -> str:
-    """Warnings and errors only: a verbose log would hold every caller's number and grow without bound.
+def _logger_conf(plan: AsteriskPlan) -> str:
+    """Notices and worse only: a verbose log would hold every caller's number and grow with every call.
 
-    queue_log is the second source of the queue figures; both files are rotated by the LoggerRotate action.
+    queue_log is the second source of the queue figures. Both files are rotated by the LoggerRotate action (``ivr.log_rotation``), and by
+    Asterisk itself from 1 GB on; whenever one is, the oldest are removed.
     """
     general: list[Pair] = [
         ("dateformat", "%F %T.%3q"),
@@ -210,6 +214,10 @@ def _logger_conf() -> str:
         ("queue_log_to_file", True),
         ("queue_log_name", "queue_log"),
     ]
+    oldest = " ".join(f"{name}.{kept}" for name, kept in ROTATED_LOGS.items())
+    tidy = f"cd {shlex.quote(str(plan.state / 'log'))} && rm -f {oldest}"
+    if len(tidy.encode()) <= LONGEST_EXEC_BYTES:  # a command that was cut off would remove something else
+        general.append(("exec_after_rotate", tidy))
     files: list[Pair] = [("console", "warning,error"), ("messages.log", "notice,warning,error")]
     return file_text(section("general", general), section("logfiles", files))
 

@@ -15,7 +15,8 @@ from ivr.agent_desk import AgentDesk
 from ivr.conservation_watch import ConservationWatch
 from ivr.ledger_pruning import LedgerPruning
 from ivr.log_following import LogFollowing
-from ivr.queue_log_source import source_of
+from ivr.log_rotation import LogRotation
+from ivr.queue_log_source import log_file_of, source_of
 from ivr.report_clock import ReportClock
 from ivr.reports.making import ReportMaker
 from ivr.rollup import RollUp
@@ -47,6 +48,10 @@ class Bookkeeping:
         )
         self._reports = ReportClock(ReportMaker.of(settings, database), database, settings.reports, settings.zone, after_commit=wake_outbox)
 
+        # An Asterisk that somebody else configures has its logs rotated by him.
+        ours = settings.asterisk.queue_log is None
+        self._log_rotation = LogRotation(log_file_of(settings).parent, link.request) if ours else None
+
     async def open(self) -> None:
         """Take up the log where it was left, and the agents as they were. Raises StoreError."""
         await self._log_following.open()
@@ -64,6 +69,7 @@ class Bookkeeping:
             "agents": self.agents.run(),
             "conservation": self._conservation.run(),
             "reports": self._reports.run(),
+            **({"asterisk-logs": self._log_rotation.run()} if self._log_rotation else {}),
         }
 
     @property

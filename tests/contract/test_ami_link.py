@@ -19,7 +19,7 @@ from support.fact_recorder import DEADLINE_S, FactRecorder, running
 from support.tcp_proxy import TcpProxy
 
 from ami_bridge import requests
-from ami_bridge.asterisk_files import write_configuration
+from ami_bridge.asterisk_files import ROTATED_LOGS, write_configuration
 from ami_bridge.disguise import Disguise
 from ami_bridge.facts import (
     AgentAnswered,
@@ -45,6 +45,7 @@ from ami_bridge.recording import Recorder
 from ami_bridge.requests import MAX_LINE_BYTES, Request
 from ivr.asterisk_plan import asterisk_plan, link_data
 from ivr.domain.contacts import VisitOutcome
+from ivr.log_rotation import LogRotation
 from ivr.replaying import replay
 from ivr.settings import load
 from ivr.testbed.asterisk import RunningAsterisk
@@ -437,6 +438,16 @@ async def test_a_number_with_a_line_break_forges_no_row_of_queue_log(house: Hous
     facts = [fact for line in log.splitlines(keepends=True) for fact in reader.line(line)]
     assert "victim" not in {getattr(fact, "call", "") for fact in facts}
     assert reader.counts["after a broken number"] >= 1
+
+
+async def test_logs_that_have_grown_are_rotated_and_the_oldest_removed(house: House, link: AmiLink) -> None:
+    logs = house.plan.state / "log"
+    rotation = LogRotation(logs, link.request, {"queue_log": 0})
+    for _ in range(ROTATED_LOGS["messages.log"] + 2):
+        assert await rotation.look()
+    kept = {file.name for file in logs.iterdir() if file.name.startswith("messages.log")}
+    assert kept == {"messages.log", *(f"messages.log.{number}" for number in range(ROTATED_LOGS["messages.log"]))}
+    assert await LogRotation(logs, link.request).look() is False
 
 
 async def test_the_end_of_asterisk_and_its_return(house: House) -> None:
