@@ -41,8 +41,8 @@ FIRST_CALLS = {
     "dora asks for products": (DORA, "3@survey"),
 }
 NEXT_CALLS = {
-    "anna hears of her case": (ANNA, "@case_stands e1"),
-    "anna wants something else": (ANNA, "@case_stands 2@menu 1@survey h"),
+    "anna hears of her case": (ANNA, "@menu #"),
+    "anna wants something else": (ANNA, "@case_stands 1@survey h"),
     "ben again": (BEN, "@menu e#@course_menu 1@survey h"),
     "carl again": (CARL, "@menu e#@survey h"),
     "case_stands": (ANNA, "@case_stands w1h"),
@@ -159,8 +159,9 @@ async def week(scenes: Scenes) -> Week:
 async def test_who_waits_for_an_answer_to_her_complaint_hears_how_it_stands_and_reaches_the_desk(week: Week) -> None:
     record = week.record("anna hears of her case")
     nodes = [step["node"] for step in record["path"]]
-    assert nodes[:6] == ["greeting", "caller", "speaks", "open_case", "case_stands", "complaint_line"]
-    assert nodes[6:] == ["complaint_hours", "complaint_wait", "complaint_connect", "complaint_queue", "survey", "goodbye"]
+    assert nodes[:6] == ["greeting", "caller", "speaks", "open_case", "case_stands", "menu"]
+    assert nodes[6:8] == ["same_again", "complaint_line"]
+    assert nodes[8:] == ["complaint_hours", "complaint_wait", "complaint_connect", "complaint_queue", "survey", "goodbye"]
     assert (record["line"], record["outcome"]) == ("complaint", "answered")
     assert [visit["queue"] for visit in record["visits"]] == ["complaint"]
     for part in ("hotline-case-stands-", "hotline-case-stands-2-"):
@@ -169,7 +170,7 @@ async def test_who_waits_for_an_answer_to_her_complaint_hears_how_it_stands_and_
     assert await read_out(heard, week.house.state / "prompts/zh/ivrd") == week.complaint
 
 
-async def test_or_chooses_something_else(week: Week) -> None:
+async def test_or_presses_what_she_knows_by_heart(week: Week) -> None:
     nodes = week.nodes("anna wants something else")
     assert nodes[:6] == ["greeting", "caller", "speaks", "open_case", "case_stands", "menu"]
     assert (week.record("anna wants something else")["line"], nodes[-1]) == ("hr", "survey")
@@ -178,7 +179,7 @@ async def test_or_chooses_something_else(week: Week) -> None:
 async def test_hash_leads_where_the_caller_was_last_time(week: Week) -> None:
     nodes = week.nodes("ben again")
     assert nodes[:8] == ["greeting", "caller", "speaks", "open_case", "last_choice", "course_again", "menu", "same_again"]
-    assert nodes[8:10] == ["course", "course_menu"]
+    assert nodes[8:11] == ["same_line", "course", "course_menu"]
     assert (week.record("ben again")["line"], week.record("ben again")["outcome"]) == ("course", "answered")
     assert await week.heard("ben again", "hotline-course-again-")
 

@@ -44,7 +44,7 @@ PLACES = {
     "product_wait": "3@product_wait w1h",
     "operator_wait": "0@operator_wait w1h",
     # Her complaint has been taken, and another call of hers waits for the desk.
-    "complaint_wait": "@case_stands 1@complaint_wait w1h",
+    "complaint_wait": "@case_stands #@complaint_wait w1h",
     "long_wait.offer": f"{COURSE}@long_wait.offer w1h",
 }
 PRODUCT_CLOSES_IN_S = 25
@@ -130,7 +130,7 @@ async def for_the_others(crowd: Crowd) -> None:
     for who in ("product_wait", "operator_wait"):
         crowd.calls(who, PLACES[who])
     await crowd.going_on["anna complains"]
-    crowd.calls("anna waits", "@case_stands 1@complaint_queue w40h", ANNA)
+    crowd.calls("anna waits", "@case_stands #@complaint_queue w40h", ANNA)
     await until(lambda: crowd.at("complaint_queue"), 60)
     crowd.calls("complaint_wait", PLACES["complaint_wait"], ANNA)
 

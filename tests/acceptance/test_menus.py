@@ -63,7 +63,12 @@ BRANCHES = [
     Case("3-product", "open", f"3{PRODUCT_TALK}", expect=Expected(PRODUCT, "product", "product", "caller", "3")),
     Case("0-operator", "open", f"0{OPERATOR_TALK}", expect=Expected(("menu", *OPERATOR), None, "product", "caller", "0")),
     Case("9-1-menu-again", "open", "9e1", expect=Expected(("menu", *HR, *SERVED), "hr", "hr", "agent", "9 1")),
-    Case("hash-1-nothing-to-repeat", "open", "#e1", expect=Expected(("menu", "same_again", *HR, *SERVED), "hr", "hr", "agent", "# 1")),
+    Case(
+        "hash-1-nothing-to-repeat",
+        "open",
+        "#e1",
+        expect=Expected(("menu", "same_again", "same_line", *HR, *SERVED), "hr", "hr", "agent", "# 1"),
+    ),
     Case("star-1-english", "open", "*e1", expect=Expected((*ENGLISH, *HR, *SERVED), "hr", "hr", "agent", "* 1")),
     Case("star-star-1-chinese-again", "open", "*e*e1", expect=Expected((*ENGLISH, *CHINESE, *HR, *SERVED), "hr", "hr", "agent", "* * 1")),
 ]
