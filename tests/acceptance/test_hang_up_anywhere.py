@@ -85,7 +85,7 @@ CASES = [
 ]
 # They need a database that refuses (test_disk_and_database), a caller whom we know, or who may set the hours (test_known_callers), or a
 # queue with others in it (test_long_waits).
-NOTHING_STORED = {"complaint_intake.not_stored", "message.not_kept", "supervisor.not_stored"}
+NOTHING_STORED = {"complaint_intake.tell_kept", "complaint_intake.not_stored", "message.not_kept", "supervisor.not_stored"}
 ELSEWHERE = NOTHING_STORED.union(PLACES_OF_THE_KNOWN, PLACES_OF_THE_WAITING)
 
 
