@@ -84,13 +84,16 @@ def replay(files: Iterable[Path]) -> Replay:
     told = [_stream(n, file, found) if kind_of(file) is Kind.AMI else _log(n, file, found) for n, file in enumerate(files)]
     watch = _Watch(found)
     last: dict[Source, datetime] = {}
+    hang_ups = _HangUps()
     for due, number, source, fact in heapq.merge(*told, key=lambda each: each.due):
         last[source] = max(due, last.get(source, due))
+        hang_ups.see(fact)
         if isinstance(fact, asterisk.AsteriskStopped):
             found.gap(fact.at, "Asterisk was stopped; the hang-ups before it were nobody's doing")
         if (seen := watch.see(number, fact)) is not None:
             book.apply(Entry("", source, seen))
     _end_by_log(book, last)
+    hang_ups.guess(book, found)
     seen_calls = (contact for contact in book.contacts.values() if not _only_in_a_snapshot(book, contact))
     found.contacts = sorted(seen_calls, key=lambda contact: (contact.started_at, contact.id))
     return found
@@ -120,6 +123,31 @@ class _Watch:
             self._found.gap(lost_at or fact.at, "no stream was recorded for a while, or its connection was lost")
             return replace(fact, gap_from=lost_at)
         return fact
+
+
+class _HangUps:
+    """Whether the streams have any: an AMI user without the class ``call`` is told who left a queue, and of no channel's end."""
+
+    def __init__(self) -> None:
+        self._queued = self._ended = False
+
+    def see(self, fact: Fact) -> None:
+        self._queued = self._queued or isinstance(fact, asterisk.CallerLeftQueue)
+        self._ended = self._ended or isinstance(fact, asterisk.CallEnded | asterisk.HangupRequested | asterisk.AgentPickedUp)
+
+    def guess(self, book: ContactBook, found: Replay) -> None:
+        """Who has left his last queue, and talks with nobody, has gone then."""
+        if self._ended or not self._queued:
+            return
+        found.warnings.append(
+            "no stream tells of a channel's end: was its AMI user without `read = call`? Waits are true to the pick-up's announcement; who "
+            "left a queue unserved is taken for having hung up, and marked uncertain, where neither his dialplan nor queue_log says why"
+        )
+        for contact in list(book.contacts.values()):
+            ends = [visit.talk_ended_at if visit.answered_at else visit.left_at for visit in contact.visits]
+            known = [end for end in ends if end is not None]
+            if contact.ended_at is None and known and len(known) == len(ends):
+                book.apply(Entry(contact.pbx, Source.SESSION, CallMissing(max(known), contact.id)))
 
 
 def _stream(number: int, file: Path, found: Replay) -> Iterator[_Told]:

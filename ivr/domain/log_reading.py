@@ -12,7 +12,7 @@ from typing import Any
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
 from ivr.domain.contacts import Ring, Visit, VisitOutcome
-from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, REFUSED
+from ivr.domain.queue_status import ABANDONED, BY_QUEUE_STATUS, CANCELLED, DUMPED, REFUSED
 
 # The caller's hang-up cancels the ringing, and both rows are written at once: the second may have turned between them.
 ONE_SECOND = timedelta(seconds=1)
@@ -148,8 +148,10 @@ def _exited(visits: _Visits, fact: asterisk.QueueExited) -> None:
 
 
 def _abandoned(visit: Visit) -> VisitOutcome:
+    """Whoever hangs up on an agent's announcement is noticed when the agent does too: AGENTDUMP, and ABANDON of nobody at once."""
     left = visit.left_at
-    rang = any(r.result in CANCELLED and r.ended_at and left and left - r.ended_at <= ONE_SECOND for r in visit.rings)
+    ended = [(r.result, left - r.ended_at) for r in visit.rings if r.ended_at and left]
+    rang = any(ago <= ONE_SECOND if result in CANCELLED else result == DUMPED and not ago for result, ago in ended)
     return VisitOutcome.ABANDONED_RING if rang or visit.picked_up_at else VisitOutcome.ABANDONED_WAIT
 
 

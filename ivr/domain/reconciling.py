@@ -135,7 +135,7 @@ def _wait_end(visit: Visit) -> datetime | None:
 def _take_end(told: Visit, log: Visit) -> None:
     known = told.outcome is VisitOutcome.ANSWERED and told.answered_at is not None and log.outcome is VisitOutcome.ANSWERED
     if not known:
-        told.outcome, told.left_at, told.answered_at = log.outcome, log.left_at, log.answered_at
+        told.outcome, told.left_at, told.answered_at = log.outcome, _finer(told.left_at, log.left_at), log.answered_at
         told.agent, told.agent_call = log.agent, log.agent_call
         told.picked_up_at = log.picked_up_at
         told.rings = _all_rings(told, log)
@@ -144,6 +144,11 @@ def _take_end(told: Visit, log: Visit) -> None:
         told.talk_ended_at, told.ended_by = log.talk_ended_at or told.talk_ended_at, log.ended_by or told.ended_by
         told.transferred = told.transferred or log.transferred
     told.uncertain, told.reconstructed, told.inferred, told.end_guessed = log.uncertain, True, False, False
+
+
+def _finer(told: datetime | None, log: datetime | None) -> datetime | None:
+    """QueueCallerLeave, where it is of the row's moment."""
+    return told if told and log and _near(told, log) else log
 
 
 def _take_talk_end(told: Visit, log: Visit) -> None:

@@ -104,6 +104,7 @@ def talk_ended(contact: Contact, fact: asterisk.TalkEnded) -> None:
     if visit.end_guessed and visit.talk_ended_at and abs(fact.at - visit.talk_ended_at) <= SAME_MOMENT:
         visit.talk_ended_at, visit.end_guessed = None, False
     ended_at = visit.talk_ended_at or fact.at
+    visit.transferred = visit.transferred or fact.ended_by is asterisk.EndedBy.TRANSFER
     if visit.transferred:
         visit.ended_by = asterisk.EndedBy.TRANSFER.value
     elif fact.at - ended_at <= SAME_MOMENT and not _rid_of_him(visit, fact, ended_at):
@@ -122,9 +123,12 @@ def _rid_of_him(visit: Visit, fact: asterisk.TalkEnded, ended_at: datetime) -> b
 def _is_talk_of(visit: Visit, fact: asterisk.TalkEnded) -> bool:
     if visit.outcome is not VisitOutcome.ANSWERED:
         return False
-    if fact.agent_call and visit.agent_call:
-        return fact.agent_call in (visit.agent_call, visit.leg)
-    return (visit.agent, visit.queue) == (fact.agent, fact.queue) and began_as_told(visit, fact)
+    if fact.agent_call and visit.agent_call and fact.agent_call in (visit.agent_call, visit.leg):
+        return True
+    theirs = (visit.agent, visit.queue) == (fact.agent, fact.queue) and began_as_told(visit, fact)
+    if fact.agent_call and visit.agent_call:  # half of a Local channel made way, and nobody told: an AMI user without the class call
+        return theirs and visit.talking and fact.call == visit.call
+    return theirs
 
 
 def began_as_told(visit: Visit, fact: asterisk.TalkEnded) -> bool:

@@ -80,6 +80,8 @@ def cancelled(verb: str, began: float, ended: float) -> tuple[a.Fact, a.Fact]:
         ((*cancelled("RINGCANCELED", 38.9, 40), exited("HANGUP")), VisitOutcome.ABANDONED_RING),
         ((*cancelled("RINGNOANSWER", 20, 40), exited("HANGUP")), VisitOutcome.ABANDONED_WAIT),
         ((*cancelled("RINGCANCELED", 20, 30), exited("HANGUP")), VisitOutcome.ABANDONED_WAIT),
+        ((*cancelled("AGENTDUMP", 40, 40), exited("HANGUP")), VisitOutcome.ABANDONED_RING),
+        ((*cancelled("AGENTDUMP", 39, 39), exited("HANGUP")), VisitOutcome.ABANDONED_WAIT),
         ((a.AgentPickedUp(at(40), "", CALL, ""), exited("HANGUP")), VisitOutcome.ABANDONED_RING),  # ABANDON with a member's name
         ((exited("TIMEOUT"),), TIMEOUT),
         ((exited("LEAVEEMPTY"),), VisitOutcome.FLOW_EMPTY),

@@ -116,3 +116,34 @@ def test_the_command_explains(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["replay", str(written(tmp_path, b"nothing\n"))])
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "neither an AMI stream nor a queue_log" in refused.stderr
+
+
+AGENT_CLASS = (b"Queue", b"Agent")
+
+
+def of_the_class_agent(stream: bytes) -> bytes:
+    """What an AMI user is told who may read nothing else."""
+    messages = stream.split(b"\r\n\r\n")
+    return b"\r\n\r\n".join(each for each in messages if each.partition(b"Event: ")[2].startswith(AGENT_CLASS) or b"Event: " not in each)
+
+
+@pytest.mark.parametrize(
+    ("scene", "outcome", "agent", "ended_by", "quality"),
+    [
+        ("answered_caller_hangs.optimised", "answered", "Ada 1211", "caller", "exact"),
+        ("blind_transfer.theirs", "answered", "Ada 1391", "transfer", "exact"),
+        ("exit_key.theirs", "flow_key", None, None, "uncertain"),
+        ("abandoned_ring.theirs", "abandoned_ring", None, None, "uncertain"),
+    ],
+)
+def test_a_stream_without_hang_ups_is_told_to_its_end(
+    tmp_path: Path, scene: str, outcome: str, agent: str | None, ended_by: str | None, quality: str
+) -> None:
+    whole = (CAPTURES.parent / "truth" / scene / "stream.ami").read_bytes()
+    found = replay([written(tmp_path, of_the_class_agent(whole))])
+    (contact,) = found.contacts
+    (visit,) = contact.visits
+    assert contact.outcome is not None
+    assert (visit.outcome, visit.agent, visit.ended_by, visit.quality) == (outcome, agent, ended_by, quality)
+    assert visit.transferred is (ended_by == "transfer")
+    assert "without `read = call`" in found.warnings[0]
