@@ -6,14 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from contract.test_stores import database, server
-
 from ivr.domain.agent_states import AgentEvent, AgentKey, AgentState, Interval, Quality, What
 from ivr.store import agents
 from ivr.store.agents import AgentChange, Kept
 from ivr.store.database import Database
 
-__all__ = ["database", "server"]
 NOON = datetime(2026, 11, 23, 4, 0, 0, 123456, tzinfo=UTC)
 LI, WU = AgentKey("main", "李娜"), AgentKey("west", "Wu")
 

@@ -13,7 +13,6 @@ from contextlib import closing
 from datetime import datetime
 
 import pytest
-from contract.test_stores import database, server
 from sqlalchemy import text
 
 from ivr import database_hold
@@ -21,7 +20,6 @@ from ivr.database_hold import hold_database, holder_of
 from ivr.sole_daemon import AnotherDaemonError
 from ivr.store.database import Database
 
-__all__ = ["database", "server"]
 HOLDER = """
 import sys, time
 from ivr.database_hold import hold_database

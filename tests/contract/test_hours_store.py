@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from contract.test_stores import database, server
-
 from callflows.line_hours import Setting
 from ivr.store import hours, users
 from ivr.store.database import Database
@@ -14,7 +12,6 @@ from ivr.store.hours import NewOverride
 from ivr.store.schema import HoursOverrideRow
 from ivr.store.users import Role
 
-__all__ = ["database", "server"]
 NOW = datetime(2026, 11, 20, 17, 30, 1, 250000, tzinfo=UTC)
 
 

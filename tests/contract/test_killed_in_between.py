@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from contract.test_stores import database, server
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from support.one_call import ABANDONED, ANSWERED, CALL, Books, Step, at, books
@@ -15,7 +14,6 @@ from ami_bridge.facts import CallEnded
 from ivr.domain.contacts import Contact, ContactOutcome, VisitOutcome
 from ivr.store.database import Database, StoreError
 
-__all__ = ["database", "server"]
 STORIES = {"answered": (ANSWERED, ContactOutcome.ANSWERED), "abandoned": (ABANDONED, ContactOutcome.ABANDONED_QUEUE)}
 WAITS = {"answered": 3.0, "abandoned": 10.0}
 

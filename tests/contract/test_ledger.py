@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from contract.test_stores import database, server
 from sqlalchemy import select, text
 
 from ami_bridge import facts as a
@@ -22,7 +21,6 @@ from ivr.store.schema import StaleMinuteRow
 from ivr.store.sealing import Sealer
 from ivr.store.visits import STALE_MINUTES, VISITS
 
-__all__ = ["database", "server"]
 SEALER = Sealer("a secret for tests")
 NOW = datetime(2026, 11, 20, 17, 30, 1, 250000, tzinfo=UTC)
 MINUTE = NOW.replace(second=0, microsecond=0)

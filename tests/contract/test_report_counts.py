@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from contract.test_stores import database, server
 from support import reported
 from support.reported import DAY, call, local, visit
 
@@ -21,7 +20,6 @@ from ivr.store.database import Database
 from ivr.store.made_reports import Sending
 from ivr.store.report_counts import CallRow
 
-__all__ = ["database", "server"]
 START, END = local(DAY, 0), local(DAY + timedelta(days=1), 0)
 NOW = datetime(2026, 11, 19, 1, 0, tzinfo=UTC)
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from support.house import ZONE
-from support.postgresql import postgresql
 
 from callflows.trial import TrialCall
 from ivr import flow_service
@@ -29,27 +26,6 @@ from ivr.store.sealing import Sealer
 SEALER = Sealer("a secret for tests")
 NOW = datetime(2026, 11, 20, 17, 30, 1, 250000, tzinfo=UTC)
 WRITERS = 8
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        store = Database(f"sqlite:///{tmp_path / 'ivrd.db'}")
-    else:
-        server: str = request.getfixturevalue("server")
-        name = f"test_{threading.get_native_id()}_{abs(hash(request.node.name))}"
-        with create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        store = Database(f"{server}/{name}")
-    store.upgrade()
-    yield store
-    store.close()
 
 
 def file(database: Database, key: str) -> str:
