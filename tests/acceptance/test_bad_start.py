@@ -116,6 +116,11 @@ def own_state(environment: dict[str, str], folder: Path) -> None:
     environment["STATE"] = str(state)
 
 
+def same_database(environment: dict[str, str], folder: Path) -> None:
+    environment["IVRD_STORE__URL"] = f"sqlite:///{environment['STATE']}/ivrd.db"
+    own_state(environment, folder)
+
+
 def free_ports(environment: dict[str, str]) -> None:
     """The house's own daemon has the others."""
     for name in ("IVRD_AGI__PORT", "IVRD_CONSOLE__PORT"):
@@ -145,6 +150,7 @@ BAD = [
     Bad("no-flows", in_own_state(setting("IVRD_FLOWS", "/nonexistent/flows")), ("/nonexistent/flows",)),
     Bad("no-calendar", in_own_state(setting("IVRD_CALENDAR", "/nonexistent/calendar.yaml")), ("/nonexistent/calendar.yaml",)),
     Bad("state-in-use", as_it_runs, ("/state:", "runs ivrd with this STATE already")),
+    Bad("database-in-use", same_database, ("ivrd.db: process ", "runs ivrd on this database already", "store.url")),
     Bad("state-cannot-be-written", state_is_a_file, ("file/state", "STATE")),
     Bad("database-is-rubbish", database_is_rubbish, ("ivrd.db", "not a database")),
 ]
@@ -207,6 +213,7 @@ async def test_the_daemon_that_runs_is_not_disturbed_by_a_second_start(started: 
     house = started.house
     again = await house.ivrd("run")
     assert again.status == 1
-    assert f"process {house.daemon.process.pid} runs ivrd with this STATE already" in again.err
+    assert f"process {house.daemon.process.pid} on " in again.err
+    assert "runs ivrd with this STATE already" in again.err
     record = await house.record(await house.call("1", before_keys_s=2.5))
     assert (record["served_by"], record["outcome"]) == ("flow", "answered")
