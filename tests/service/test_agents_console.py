@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from support.console import Clock, Running, Visitor, console
-from support.house import ZONE, new_database
+from support.house import new_database
+from support.midday import MIDDAY
 
 from ami_bridge import facts as asterisk
 from ami_bridge.facts import AnyFact, EndedBy
@@ -39,7 +40,7 @@ class Scene:
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
     database, clock = new_database(folder), Clock()
-    desk = AgentDesk(database, Sealer("a secret for tests"), ZONE, clock=clock)
+    desk = AgentDesk(database, Sealer("a secret for tests"), MIDDAY, clock=clock)
     await desk.open()
     task = asyncio.create_task(desk.run(), name="agents")
     async with console(folder, ports=ConsolePorts(agents=desk)) as running:
@@ -167,7 +168,7 @@ async def test_strangers_see_nothing_and_too_many_watchers_are_told(tmp_path: Pa
         assert (await stranger.get("/agents"))[0] == 303
         assert (await stranger.json("/api/v1/agents"))[0] == 401
     database = new_database(tmp_path)
-    desk = AgentDesk(database, Sealer("a secret for tests"), ZONE)
+    desk = AgentDesk(database, Sealer("a secret for tests"), MIDDAY)
     async with console(tmp_path, ports=ConsolePorts(agents=desk), people=(), most_streams=1) as running, await running.client("sue") as sue:
         events = f"{running.url}/api/v1/agents/events"
         async with sue.http.get(events) as first, sue.http.get(events) as second:

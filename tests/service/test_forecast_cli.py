@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.house import ZONE, new_database
+from support.house import new_database
+from support.midday import MIDDAY
 from typer.testing import CliRunner
 
 from ivr.cli import app
@@ -19,7 +20,7 @@ from ivr.settings import Settings
 from ivr.store import contacts
 from ivr.store.sealing import Sealer
 
-TODAY = datetime.now(UTC).astimezone(ZONE).date()
+TODAY = datetime.now(UTC).astimezone(MIDDAY).date()
 CALLS, WEEKS = 30, 5
 
 
@@ -36,10 +37,11 @@ def call(number: int, joined: datetime) -> Contact:
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """Thirty calls between 10:00 and 10:30 of every day."""
     monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.setenv("IVRD_HOTLINE__TIME_ZONE", MIDDAY.key)
     store = new_database(tmp_path)
     sealer = Sealer(Settings(state=tmp_path).paths.secret("data_key"))
     days = [TODAY - timedelta(days=number) for number in range(1, WEEKS * 7 + 1)]
-    starts = [datetime.combine(day, time(10, minute), ZONE).astimezone(UTC) for day in days for minute in range(CALLS)]
+    starts = [datetime.combine(day, time(10, minute), MIDDAY).astimezone(UTC) for day in days for minute in range(CALLS)]
     store.write_now(partial(contacts.save, sealer=sealer, contacts=[call(number, at) for number, at in enumerate(starts)]))
     store.close()
     return CliRunner()
@@ -51,7 +53,7 @@ def test_calls_agents_and_how_good_it_is(runner: CliRunner) -> None:
     told = json.loads(result.stdout)
     (row,) = told["rows"]
     tomorrow = TODAY + timedelta(days=1)
-    assert row["start"] == datetime.combine(tomorrow, time(10), ZONE).isoformat()
+    assert row["start"] == datetime.combine(tomorrow, time(10), MIDDAY).isoformat()
     assert (row["calls"], row["handling_s"], row["agents"]) == (30.0, 180.0, 5)  # three erlangs
     (tested,) = told["back_test"]
     assert (tested["known_days"], tested["error"], tested["kept"]) == (WEEKS * 7, pytest.approx(0.0, abs=1e-9), 1.0)
