@@ -111,7 +111,8 @@ def _rang(row: Row) -> tuple[AnyFact, ...]:
 
 
 def _dumped(row: Row) -> tuple[AnyFact, ...]:
-    return (AgentRingEnded(row.at, "", row.call, "", row.verb),)
+    """How long it had rung before isn't told."""
+    return (AgentRang(row.at, "", row.call, row.queue, row.agent, ""), AgentRingEnded(row.at, "", row.call, "", row.verb))
 
 
 def _before(row: Row, seconds: float) -> datetime:

@@ -80,7 +80,10 @@ def exited(status: str) -> QueueExited:
             )
             for verb in ("RINGNOANSWER", "RINGCANCELED")
         ),
-        (f"{CALL}|hr|Agent One|AGENTDUMP|", [AgentRingEnded(AT, "", CALL, "", "AGENTDUMP")]),
+        (
+            f"{CALL}|hr|Agent One|AGENTDUMP|",
+            [AgentRang(AT, "", CALL, "hr", "Agent One", ""), AgentRingEnded(AT, "", CALL, "", "AGENTDUMP")],
+        ),
         (f"{CALL}|hr|A|COMPLETECALLER|2|6|1", [TalkEnded(AT, "", CALL, "hr", "A", EndedBy.CALLER)]),
         (f"{CALL}|hr|A|COMPLETEAGENT|2|6|1", [TalkEnded(AT, "", CALL, "hr", "A", EndedBy.AGENT)]),
         *(
