@@ -111,6 +111,8 @@ async def _start(system: System, demo: bool) -> None:
             tell(f"Asterisk says: {message}")
     tell("starting ivrd")
     await system.start_daemon()
+    if demo and not await system.phones_there():
+        tell("not every phone of the demo agents has answered Asterisk yet: the first callers may hear that nobody is there")
 
 
 async def _until_something_ends(system: System, asked: asyncio.Task[bool]) -> int:

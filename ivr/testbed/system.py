@@ -39,6 +39,8 @@ DEMO_CONFIG = SHIPPED_CONFIG.with_name("demo.toml")
 DAEMON_DEADLINE_S = 30.0
 # What the daemon may take beyond shutdown.grace_s, which it gives to running calls.
 DAEMON_MARGIN_S = 5.0
+# A phone that isn't there doesn't answer; a machine that is busy with something else may be late.
+PHONES_DEADLINE_S = 5.0
 _POLL_S = 0.1
 _HTTP_DEADLINE_S = 2.0
 
@@ -135,6 +137,24 @@ class System:
 
     async def start_asterisk(self) -> None:
         self.asterisk = await RunningAsterisk.start(self.program, asterisk_plan(self.settings, self.program.installation))
+
+    async def phones_there(self, deadline_s: float = PHONES_DEADLINE_S) -> bool:
+        """Wait until every phone with a contact has answered Asterisk's OPTIONS: until then its queue takes nobody. False: not in time.
+
+        Asterisk asks them within a second of its start (``max_initial_qualify_time``).
+        """
+        if self.asterisk is None:
+            return False
+        deadline = asyncio.get_running_loop().time() + deadline_s
+        asked = {phone.extension for phone in self.plan.phones if phone.contact is not None and phone.qualify_s}
+        while True:
+            lines = [line.split() for line in (await self.asterisk.rx("pjsip show contacts")).splitlines()]
+            there = {words[1].partition("/")[0] for words in lines if words[:1] == ["Contact:"] and "Avail" in words}
+            if asked <= there:
+                return True
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(_POLL_S)
 
     async def start_daemon(self, log: Path | None = None) -> None:
         """Start ``ivrd run`` with its log in a file or on our own output, and wait until it takes calls.
