@@ -20,17 +20,19 @@ from acceptance.hearing import was_heard
 from acceptance.house import Called, House, until
 from acceptance.scenes import Scenes
 from acceptance.settings_file import Setup, Team
-from acceptance.test_hang_up_anywhere import REVIEW
+from acceptance.test_hang_up_anywhere import RECORDING, REVIEW
 
 # No agent has a phone: whoever calls is offered to leave a message.
 LOCKED = Setup({line: Team(size=0) for line in ("hr", "course", "product", "complaint")})
-# SQLite waits 5 s before it refuses, and the daemon 8 s at most.
-LOCK_S = 25.0
+# Nobody waits longer for a database than the words "please hold on" and 5 s.
+LOCKED_AT_MOST_S = 90.0
 
 
 @dataclass
 class Refused:
-    """Two callers whose complaint and message could not be stored, and a supervisor who could not close a line."""
+    """A database that answers nobody: of one caller whose complaint is kept on disk; then, where the disk takes nothing either, of one
+    whose complaint and one whose message it is, and of a supervisor who could not close a line.
+    """
 
     house: House
     called: dict[str, Called] = field(default_factory=dict)
@@ -49,10 +51,11 @@ async def refused(folder: Path, prompts: Path) -> AsyncIterator[Refused]:
             played.called[who] = await house.call(keys, before_keys_s=2.5)
 
         calls = [
-            # Refused 5 to 8 s after he has submitted it; the sentence takes 7 s.
-            asyncio.create_task(play("complaint", f"{REVIEW}e#w11h")),
-            # He talks until the other submits; the sentence takes 5.5 s.
-            asyncio.create_task(play("message", "3@offer e2et35#w10h")),
+            # He is told so 5 to 8 s after he has submitted it; the sentence takes 7 s.
+            asyncio.create_task(play("kept", f"{REVIEW}e#w11h")),
+            # These talk until he has been told; the sentences take 7 s and 5.5 s.
+            asyncio.create_task(play("complaint", f"{RECORDING}et24#e#w11h")),
+            asyncio.create_task(play("message", "3@offer e2et46#w10h")),
         ]
         await until(lambda: '"complaint_intake.what_happened"' in house.log(), 90)
         # She is asked for how long, and says so when the database has begun to refuse: it is given 3 s, and the sentence takes 4 s.
@@ -63,9 +66,17 @@ async def refused(folder: Path, prompts: Path) -> AsyncIterator[Refused]:
             database.execute("BEGIN IMMEDIATE")
             await asyncio.sleep(3.0)
             played.ready = await house.readiness()
-            await asyncio.sleep(LOCK_S - 3.0)
+            await until(lambda: '"complaint_intake.tell_kept"' in house.log(), LOCKED_AT_MOST_S)
+            kept = house.settings.paths.kept
+            away = kept.rename(kept.with_name("away"))
+            kept.write_text("no folder: nothing can be kept")
+            refusals = ("complaint_intake.not_stored", "message.not_kept", "supervisor.not_stored")
+            await until(lambda: all(f'"{node}"' in house.log() for node in refusals), LOCKED_AT_MOST_S)
+            kept.unlink()
+            away.rename(kept)
             database.execute("ROLLBACK")
         await asyncio.gather(*calls)
+        await until(lambda: not any(kept.glob("*.json")), 60)
         yield played
 
 
@@ -105,23 +116,42 @@ async def refusal(scenes: Scenes) -> Refused:
     return played
 
 
-async def test_a_complaint_that_cannot_be_stored_is_not_given_a_number(refusal: Refused) -> None:
-    """And its caller, who hangs up while he hears so, has the record of it (places not_stored and not_kept of the hotline)."""
+async def test_r11_a_complaint_that_the_database_does_not_take_is_kept_and_gets_its_number_later(refusal: Refused) -> None:
+    """Its caller is asked to hold on, told what is true, and hangs up meanwhile (place tell_kept of the hotline)."""
+    called = refusal.called["kept"]
+    heard = called.result.heard.samples
+    assert await was_heard(heard, refusal.house.prompt("complaint-intake-file-hold-on-"))
+    assert await was_heard(heard, refusal.house.prompt("complaint-intake-tell-kept-"), first_s=1.5)
+    assert not await was_heard(heard, refusal.house.prompt("complaint-intake-tell-number-"))
+    record = await refusal.house.record(called)
+    assert (record["path"][-1]["node"], record["outcome"]) == ("complaint_intake.tell_kept", "self_served")
+    (complaint,) = await complaints_of(refusal, record)
+    assert (complaint["number"], complaint["incomplete"]) == (record["complaint"], False)
+
+
+async def test_a_complaint_that_cannot_even_be_kept_is_not_given_a_number(refusal: Refused) -> None:
+    """And what its caller said is filed all the same, once that is possible (place not_stored of the hotline)."""
     called = refusal.called["complaint"]
     record = await refusal.house.record(called)
     assert record["path"][-1]["node"] == "complaint_intake.not_stored"
-    assert record["outcome"] == "abandoned_ivr"
     assert await was_heard(called.result.heard.samples, refusal.house.prompt("complaint-intake-not-stored-"), first_s=1.5)
     assert not await was_heard(called.result.heard.samples, refusal.house.prompt("complaint-intake-tell-number-"))
-    complaints = [c for c in await refusal.house.complaints() if c["contact"] == record["id"]]
-    assert len(complaints) <= 1  # what was said is filed as soon as the database takes it
+    (complaint,) = await complaints_of(refusal, record)
+    # As what he had begun to tell; or as a whole one, where the transaction that was given up came through after all.
+    assert record["outcome"] == ("abandoned_ivr" if complaint["incomplete"] else "self_served")
+    assert complaint["recording_seconds"] > 20.0
 
 
-async def test_a_message_that_cannot_be_stored_is_said_to_be_lost(refusal: Refused) -> None:
+async def test_a_message_that_cannot_be_kept_is_said_to_be_lost_but_is_not(refusal: Refused) -> None:
     called = refusal.called["message"]
     record = await refusal.house.record(called)
     assert record["path"][-1]["node"] == "message.not_kept"
     assert await was_heard(called.result.heard.samples, refusal.house.prompt("message-not-kept-"), first_s=1.0)
+    assert record["message"] is True
+
+
+async def complaints_of(refusal: Refused, record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [complaint for complaint in await refusal.house.complaints() if complaint["contact"] == record["id"]]
 
 
 async def test_hours_that_cannot_be_stored_are_not_said_to_be_in_force(refusal: Refused) -> None:
