@@ -15,7 +15,7 @@ import structlog
 
 from callbacks.model import Callback, Dial, Result
 from callbacks.numbers import AllowList
-from callbacks.policy import Policy
+from callbacks.policy import Policy, holds_until
 from callbacks.ports import Dialler, Hours, Sent, Store
 
 log = structlog.get_logger(__name__)
@@ -75,11 +75,11 @@ class Keeper:
         if not self._hours.is_open(callback.line, now):
             due_at = self._hours.opens_at(callback.line, now) or now + self._policy.hours_unknown
             log.info("a call waits for the line's hours", callback=callback.id, line=callback.line, until=due_at.isoformat())
-            await self._store.release(callback.id, self.owner, due_at)
+            await self._store.release(callback.id, self.owner, due_at, holds_until(callback.expires_at, due_at, self._policy))
             return
         if not self._dialler.staffed(callback.queue):
             # Called, pressed 1, and then nobody: he would be angrier than before.
-            await self._store.release(callback.id, self.owner, now + self._policy.nobody_there)
+            await self._store.release(callback.id, self.owner, now + self._policy.nobody_there, callback.expires_at)
             return
         channel_id = await self._store.begin_attempt(callback.id, self.owner, now)
         if channel_id is None:  # cancelled, or somebody else's since our lease ended

@@ -31,6 +31,7 @@ class Policy:
     confirm_grace: timedelta = timedelta(seconds=30)
     nobody_there: timedelta = timedelta(minutes=2)  # no agent could take the call: looked at again after this
     hours_unknown: timedelta = timedelta(hours=1)  # closed, and no opening is known
+    after_opening: timedelta = timedelta(hours=24)  # a promise that waited for the line's opening holds at least so long from there
 
     def __post_init__(self) -> None:
         if self.most_attempts > MOST_ATTEMPTS:
@@ -52,12 +53,19 @@ class Verdict:
 
 
 def after_attempt(result: Result, attempts: int, now: datetime, policy: Policy) -> Verdict:
-    """What follows from an attempt's end; ``attempts`` counts it."""
+    """What follows from an attempt's end; ``attempts`` counts it, unless it was never sent: nobody's telephone rang for that."""
     if result is Result.BRIDGED:
         return Verdict(State.DONE)
+    if result is Result.NOT_SENT:
+        return Verdict(State.DUE, now + policy.retry_gaps[0] if policy.retry_gaps else now + policy.nobody_there)
     if result is Result.FORBIDDEN or attempts >= policy.most_attempts:  # what is forbidden now is forbidden in an hour
         return Verdict(State.FAILED)
     return Verdict(State.DUE, now + policy.retry_gaps[attempts - 1])
+
+
+def holds_until(expires_at: datetime, opens_at: datetime, policy: Policy) -> datetime:
+    """When a promise ends that waits for the line's opening: a week of holidays doesn't break it untried."""
+    return max(expires_at, opens_at + policy.after_opening)
 
 
 def lease_is_over(lease_until: datetime | None, now: datetime, policy: Policy) -> bool:

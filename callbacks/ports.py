@@ -24,8 +24,8 @@ class Store(Protocol):
         day, or calls us at this moment.
         """
 
-    async def release(self, callback_id: str, owner: str, due_at: datetime) -> None:
-        """Give a claim back: it wasn't the moment."""
+    async def release(self, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
+        """Give a claim back: it wasn't the moment. It is due, and ends, at these times."""
 
     async def refuse(self, callback_id: str, owner: str, now: datetime) -> None:
         """Give a claim up for good: its number may not be called (any more)."""

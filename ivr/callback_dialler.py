@@ -6,6 +6,7 @@ Implements ``callbacks.ports.Dialler`` for ``ivr.calling_back``; facts of Asteri
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ _NOBODY_THERE = (0, 4, 5)  # device states unknown, invalid, unavailable
 _NO_ANSWER_CAUSES = (18, 19)  # Q.850: no user responding, no answer from user
 _BUSY, _REJECTED = 17, 21
 LOG_TAIL_BYTES = 4 * 1024 * 1024  # of queue_log, some 40 000 rows: days of a hotline
+LOG_BEFORE_BYTES = 16 * 1024
 
 
 class Link(Protocol):
@@ -130,7 +132,7 @@ def _logged_result(queue_log: Path, channel_id: str) -> Result | None:
     """
     found: Result | None = None
     for file in (queue_log.with_name(f"{queue_log.name}.0"), queue_log):
-        for fact in _facts_at_the_end(file):
+        for fact in _facts_about(channel_id.encode(), file):
             match fact:
                 case AgentAnswered(call=call) if call.removesuffix(";2") == channel_id:
                     return Result.BRIDGED
@@ -139,18 +141,26 @@ def _logged_result(queue_log: Path, channel_id: str) -> Result | None:
     return found
 
 
-def _facts_at_the_end(file: Path) -> Iterator[Fact]:
-    """What the last rows of a log tell; nothing where it is another machine's, or none was written yet."""
-    reader = QueueLogReader(file.name)
+def _facts_about(name: bytes, file: Path) -> Iterator[Fact]:
+    """What the last rows of a log tell between the first and the last that name a call; nothing where it is another machine's.
+
+    The rows right before are read with them: they say whether a row is one that a caller has written.
+    """
     try:
         with file.open("rb") as stream:
             if (begin := file.stat().st_size - LOG_TAIL_BYTES) > 0:
                 stream.seek(begin)
                 stream.readline()  # the rest of a row
-            for line in stream:
-                yield from reader.line(line)
+            tail = stream.read()
     except OSError:
         return
+    first, last = tail.find(name), tail.rfind(name)
+    if first < 0:
+        return
+    begin = tail.rfind(b"\n", 0, max(0, first - LOG_BEFORE_BYTES)) + 1
+    reader = QueueLogReader(file.name)
+    for line in io.BytesIO(tail[begin : tail.find(b"\n", last) + 1 or len(tail)]):
+        yield from reader.line(line)
 
 
 def reported_result(told: str, cause: int) -> Result | None:

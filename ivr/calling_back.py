@@ -61,8 +61,9 @@ class SqlStore:
     async def claim(self, owner: str, now: datetime, policy: Policy) -> Callback | None:
         return await self._database.write(partial(store.claim, sealer=self._sealer, owner=owner, now=now, policy=policy))
 
-    async def release(self, callback_id: str, owner: str, due_at: datetime) -> None:
-        await self._database.write(partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at))
+    async def release(self, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
+        given_back = partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at, expires_at=expires_at)
+        await self._database.write(given_back)
 
     async def refuse(self, callback_id: str, owner: str, now: datetime) -> None:
         await self._database.write(partial(store.refuse, callback_id=callback_id, owner=owner, now=now))

@@ -25,6 +25,7 @@ from ivr.store.sealing import Sealer
 DAY = timedelta(hours=24)
 # What being served answers. A follow-up is our question to the customer (R17): another call doesn't answer it.
 SERVED_BY_TALKING = (Reason.REQUESTED, Reason.ABANDONED)
+_SERVED_MEANWHILE = {"state": State.CANCELLED.value, "last_result": "served", "owner": None, "lease_until": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,19 @@ class CallbackRecord:
 def promise(session: Session, sealer: Sealer, new: NewPromise, now: datetime) -> str:
     """Give a promise once; tells its id.
 
-    Whoever is to be called anyway, asked for or abandoned, is not called a second time for it: the open promise is the answer. A
-    follow-up is always its own.
+    Whoever is to be called anyway, asked for or abandoned, is not called a second time for it: the open promise is the answer. What he asks
+    for himself, though, decides when he is called, and by which line: it takes the place of one that only waits. A follow-up is always its
+    own.
     """
     index = sealer.index(new.number)
-    query = select(CallbackRow.id).where(CallbackRow.key == new.key)
+    query = select(CallbackRow).where(CallbackRow.key == new.key)
     if new.reason in SERVED_BY_TALKING:
         same_person = and_(CallbackRow.number_index == index, CallbackRow.state.in_(OPEN), CallbackRow.reason.in_(SERVED_BY_TALKING))
-        query = select(CallbackRow.id).where(or_(CallbackRow.key == new.key, same_person)).order_by(CallbackRow.created_at)
-    if known := session.scalars(query.limit(1)).first():
-        return known
+        query = select(CallbackRow).where(or_(CallbackRow.key == new.key, same_person)).order_by(CallbackRow.created_at)
+    if known := session.scalars(query.limit(1).with_for_update()).first():
+        if known.key != new.key and known.state == State.DUE and new.reason is Reason.REQUESTED:
+            _take_over(known, new)
+        return known.id
     row = CallbackRow(
         id=str(uuid.uuid4()),
         key=new.key,
@@ -97,8 +101,13 @@ def promise(session: Session, sealer: Sealer, new: NewPromise, now: datetime) ->
     return row.id
 
 
+def _take_over(row: CallbackRow, new: NewPromise) -> None:
+    row.reason, row.line, row.queue, row.language = new.reason.value, new.line, new.queue, new.language
+    row.due_at, row.expires_at = min(row.due_at, new.due_at), max(row.expires_at, new.expires_at)
+
+
 def tidy(session: Session, now: datetime, policy: Policy) -> None:
-    """Promises past their time expire; claims whose lease is over are due again."""
+    """Promises past their time expire; claims whose lease is over are due again; who was served while we dialled isn't due (R31)."""
     claimed = select(CallbackRow).where(CallbackRow.state == State.CLAIMED).with_for_update(skip_locked=True)
     for row in session.scalars(claimed):
         if lease_is_over(row.lease_until, now, policy):
@@ -108,6 +117,15 @@ def tidy(session: Session, now: datetime, policy: Policy) -> None:
         update(CallbackRow)
         .where(CallbackRow.state == State.DUE, CallbackRow.expires_at <= now)
         .values(state=State.EXPIRED.value, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    # The end of an answered call cancels what is due then. What is being dialled at that moment comes due after it; what was promised on
+    # disk, while the database refused, comes in after it.
+    served = exists().where(ContactRow.caller_index == CallbackRow.number_index, ContactRow.answered_at >= CallbackRow.created_at)
+    session.execute(
+        update(CallbackRow)
+        .where(CallbackRow.state == State.DUE, CallbackRow.reason.in_(SERVED_BY_TALKING), served)
+        .values(**_SERVED_MEANWHILE, ended_at=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -147,7 +165,11 @@ def _claiming() -> ReturningUpdate[CallbackRow]:
         select(func.count())
         .select_from(CallbackAttemptRow)
         .join(attempted, attempted.id == CallbackAttemptRow.callback)
-        .where(attempted.number_index == CallbackRow.number_index, CallbackAttemptRow.dialled_at > _moment("p_day_ago"))
+        .where(
+            attempted.number_index == CallbackRow.number_index,
+            CallbackAttemptRow.dialled_at > _moment("p_day_ago"),
+            func.coalesce(CallbackAttemptRow.result, "") != Result.NOT_SENT.value,
+        )
         .correlate(CallbackRow)
         .scalar_subquery()
     )
@@ -194,8 +216,9 @@ def _mine(callback_id: str, owner: str) -> Update:
     return update(CallbackRow).where(CallbackRow.id == callback_id, CallbackRow.owner == owner, CallbackRow.state == State.CLAIMED)
 
 
-def release(session: Session, callback_id: str, owner: str, due_at: datetime) -> None:
-    session.execute(_mine(callback_id, owner).values(state=State.DUE.value, owner=None, lease_until=None, due_at=due_at))
+def release(session: Session, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
+    back = {"state": State.DUE.value, "owner": None, "lease_until": None}
+    session.execute(_mine(callback_id, owner).values(**back, due_at=due_at, expires_at=expires_at))
 
 
 def refuse(session: Session, callback_id: str, owner: str, now: datetime) -> None:
@@ -213,9 +236,11 @@ def begin_attempt(session: Session, callback_id: str, owner: str, now: datetime)
     if row is None:
         return None
     row.attempts += 1
+    # Beside those that count there may be some that were never sent; a channel's id is never used twice.
+    before = session.scalar(select(func.count()).select_from(CallbackAttemptRow).where(CallbackAttemptRow.callback == row.id)) or 0
     row.state, row.lease_until = State.DIALLING.value, None
-    row.channel_id = channel_id(row.id, row.attempts)
-    session.add(CallbackAttemptRow(channel_id=row.channel_id, callback=row.id, number=row.attempts, dialled_at=now))
+    row.channel_id = channel_id(row.id, before + 1)
+    session.add(CallbackAttemptRow(channel_id=row.channel_id, callback=row.id, number=before + 1, dialled_at=now))
     return row.channel_id
 
 
@@ -231,6 +256,8 @@ def settle(session: Session, name: str, result: Result, now: datetime, policy: P
         return False
     verdict = after_attempt(result, row.attempts, now, policy)
     attempt.ended_at, attempt.result = now, result.value
+    if result is Result.NOT_SENT:
+        row.attempts -= 1
     row.state, row.last_result = verdict.state.value, result.value
     row.owner = row.lease_until = row.channel_id = None
     if verdict.due_at is not None:
@@ -262,7 +289,7 @@ def _cancel_served(session: Session, number_index: str, served_at: datetime, now
             CallbackRow.reason.in_(SERVED_BY_TALKING),
             CallbackRow.created_at <= served_at,
         )
-        .values(state=State.CANCELLED.value, last_result="served", ended_at=now, owner=None, lease_until=None)
+        .values(**_SERVED_MEANWHILE, ended_at=now)
         .returning(CallbackRow.id)
         .execution_options(synchronize_session=False)
     )
@@ -278,7 +305,7 @@ def cancel_follow_ups(session: Session, complaint: str, now: datetime) -> None:
             CallbackRow.reason == Reason.FOLLOW_UP,
             CallbackRow.state.in_((State.DUE, State.CLAIMED)),
         )
-        .values(state=State.CANCELLED.value, last_result="served", ended_at=now, owner=None, lease_until=None)
+        .values(**_SERVED_MEANWHILE, ended_at=now)
         .execution_options(synchronize_session=False)
     )
 

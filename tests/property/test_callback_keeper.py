@@ -93,8 +93,8 @@ class World:
     async def claim(self, owner: str, now: datetime, policy: Policy) -> Callback | None:
         return self.transact(partial(store.claim, sealer=SEALER, owner=owner, now=now, policy=policy))
 
-    async def release(self, callback_id: str, owner: str, due_at: datetime) -> None:
-        self.transact(partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at))
+    async def release(self, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
+        self.transact(partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at, expires_at=expires_at))
 
     async def refuse(self, callback_id: str, owner: str, now: datetime) -> None:
         self.transact(partial(store.refuse, callback_id=callback_id, owner=owner, now=now))
@@ -312,6 +312,63 @@ def test_an_unconfirmed_dial_is_waited_for_by_a_clock_that_cannot_jump() -> None
     world.wait(76)
     world.run(Keeper.tick, 0, None)
     assert world.row(promised).last_result == Result.UNCONFIRMED
+
+
+def test_what_was_never_sent_costs_no_attempt_and_no_channel_id_comes_twice() -> None:
+    world = World(sends="refused")
+    promised = world.promise(NUMBERS[0])
+    for _ in range(5):
+        world.run(Keeper.tick, 0, None)
+        assert (world.row(promised).state, world.row(promised).attempts) == (State.DUE, 0)
+        world.wait(16 * 60)
+    world.sends = "accepted"
+    world.run(Keeper.tick, 0, None)
+    assert [channel for channel, _, _ in world.dialled] == [f"cb-{promised}-6"]
+    assert world.row(promised).attempts == 1
+
+
+def test_r31_who_is_served_while_we_dial_him_is_not_dialled_again() -> None:
+    world = World()
+    promised, other = world.promise(NUMBERS[0]), world.promise(NUMBERS[1], Reason.FOLLOW_UP)
+    world.run(Keeper.tick, 0, None)
+    assert len(world.live) == 2
+    for number in NUMBERS[:2]:
+        contact = ContactRow(
+            id=number, call=number, sip_call_id="", caller="", caller_index=SEALER.index(number), caller_name="", dialled="", language="zh",
+            flow_version="", served_by="flow", started_at=world.now, answered_at=world.now + timedelta(seconds=9), ended_at=world.now,
+            path=[], visits=[], progress={},
+        )  # fmt: skip
+        world.transact(lambda session, contact=contact: session.add(contact))
+    for channel in list(world.live):
+        world.end(channel, Result.NO_ANSWER, logged=False)
+        world.run(lambda keeper, channel=channel: keeper.ended(channel, Result.NO_ANSWER), 0, None)
+    world.run(Keeper.tick, 0, None)
+    assert (world.row(promised).state, world.row(promised).last_result) == (State.CANCELLED, "served")
+    assert world.row(other).state is not State.CANCELLED, "a follow-up is our question: another call doesn't answer it"
+
+
+def test_a_promise_outlives_a_week_of_holidays() -> None:
+    world = World(now=NOON.replace(hour=21))
+    promised = world.promise(NUMBERS[0])
+    world.opens_at = lambda line, at: NOON + timedelta(days=8)  # type: ignore[method-assign]
+    world.run(Keeper.tick, 0, None)
+    world.now = NOON + timedelta(days=8, minutes=1)
+    world.run(Keeper.tick, 0, None)
+    assert world.row(promised).state == State.DIALLING
+
+
+def test_what_he_asks_for_himself_takes_the_place_of_what_only_waits() -> None:
+    world = World()
+    gave_up = world.promise(NUMBERS[0], Reason.ABANDONED)
+    world.run(Keeper.tick, 0, None)
+    (channel,) = world.live
+    world.end(channel, Result.NO_ANSWER, logged=False)
+    world.run(lambda keeper: keeper.ended(channel, Result.NO_ANSWER), 0, None)  # due again in a quarter of an hour
+    new = NewPromise("asked", Reason.REQUESTED, NUMBERS[0], "product", "en", world.now, world.now + EXPIRES_AFTER, "caller", "product")
+    assert world.transact(partial(store.promise, sealer=SEALER, new=new, now=world.now)) == gave_up
+    row = world.row(gave_up)
+    assert (row.reason, row.queue, row.line, row.language, row.due_at) == ("requested", "product", "product", "en", world.now)
+    assert row.attempts == 1
 
 
 def test_outside_the_hours_the_promise_waits_for_the_opening() -> None:

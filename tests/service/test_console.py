@@ -387,8 +387,8 @@ def test_every_text_a_template_asks_for_is_there_and_none_is_left_over() -> None
     assert {key for key in asked if not texts.known(key)} == set()
     families = {
         "nav", "standing", "stage", "agents", "outcome", "visit", "state", "finding", "reason", "cb", "result", "by", "served_by", "step",
-        "password", "call", "done", "error", "trouble", "step_refused", "call_refused", "number_kind", "refused", "weekday", "why", "source",
-        "agent_state", "delivery", "report", "language",
+        "password", "call", "done", "error", "trouble", "step_refused", "call_refused", "number_kind", "refused", "weekday", "why",
+        "source", "agent_state", "delivery", "report", "language",
     }  # fmt: skip
     unused = [key for key in texts.all_keys() if key not in asked and f'"{key}"' not in python and key.partition(".")[0] not in families]
     built = ("complaint.rejected.", "hours.emergency", "hours.closed", "hours.open", "hours.holiday")  # of a count, of a state
