@@ -44,7 +44,7 @@ def calls_list(
         print_json(records)
         return
     heads = ("started", "id", "caller", "line", "outcome", "wait s", "agent", "complaint", "path")
-    print_fitting(plain_console(), heads, [_row(record) for record in records], least=("path", "wait s", "complaint", "agent"))
+    print_fitting(plain_console(), heads, [_row(record) for record in records], least=("path", "wait s", "complaint", "agent", "line"))
 
 
 def _row(record: dict[str, Any]) -> list[str]:

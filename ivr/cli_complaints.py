@@ -10,14 +10,13 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ivr.alerts.cases import tell_rejection
 from ivr.asterisk_plan import last_resort_queue
 from ivr.cases import Cases, WhatFollows, nothing_follows
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
 from ivr.cli_store import opened_store, read_store
-from ivr.cli_tables import plain_console
+from ivr.cli_tables import NOTHING, plain_console, print_fitting, print_record
 from ivr.domain.cases import CaseState, Finding, Step, StepRefusedError, StepTaken, next_step
 from ivr.follow_up import promise_follow_up, withdraw_follow_up
 from ivr.promises import Promises, Terms, allow_list
@@ -53,20 +52,22 @@ def complaints_list(
     if as_json:
         print_json(records)
         return
-    table = Table("number", "filed", "state", "finding", "next", "contact number", "serial", "recording s", "complete")
-    for record in records:
-        table.add_row(
+    heads = ("number", "filed", "state", "next", "contact number", "finding", "serial", "recording s", "complete")
+    rows = [
+        [
             record["number"],
-            _minute(record["filed_at"]),
+            record["filed_at"][5:16].replace("T", " "),
             record["state"],
-            record["verdict"] or "-",
-            record["next_step"] or "-",
-            record["contact_number"] or "-",
-            record["serial"] or "-",
-            str(record["recording_seconds"] or "-"),
+            record["next_step"] or NOTHING,
+            record["contact_number"] or NOTHING,
+            record["verdict"] or NOTHING,
+            record["serial"] or NOTHING,
+            str(record["recording_seconds"] or NOTHING),
             "no" if record["incomplete"] else "yes",
-        )
-    plain_console().print(table)
+        ]
+        for record in records
+    ]
+    print_fitting(plain_console(), heads, rows, least=("recording s", "complete", "serial", "finding", "contact number"))
 
 
 @app.command("show", epilog="Example: ivrd complaints show C2026112100001")
@@ -229,10 +230,7 @@ def _print(complaint: Complaint, events: Sequence[CaseEvent], tellings: Sequence
         "steps": "\n".join(f"{_minute(step['at'])}  {step['action']} by {step['by']}: {step['note'] or '-'}" for step in steps),
         "crm": "\n".join(f"{told.topic}: {told.state}" + (f", {told.last_error}" if told.last_error else "") for told in tellings),
     }
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for key, value in shown.items():
-        table.add_row(key, "-" if value is None or value == "" else str(value))
-    plain_console(soft_wrap=True).print(table)
+    print_record((key, "" if value is None else str(value)) for key, value in shown.items())
 
 
 def _minute(at: str) -> str:
