@@ -18,12 +18,14 @@ DONE, BAD = "done", "bad"
 LONGEST_ENTRY = 64 * 1024  # bytes; a whole call with every retry is 2 KB
 LARGEST_RECORDING = 64 * 1024 * 1024  # bytes; 180 s of 8 kHz 16-bit sound are 2.9 MB
 LONGEST_WORD = 200
+LONGEST_LANGUAGE, LONGEST_LINE = 8, 32  # as the database takes them: one row that it refuses would keep all others out
 LONGEST_PATH = 200
 LONGEST_CALL_S = 4 * 3600
 # A ``.partial-`` file older than any call can be: its script died before it could finish the entry.
 PARTIAL_AGE = timedelta(seconds=LONGEST_CALL_S)
 # Also the file's name: nothing that could lead out of the folder or hide a file.
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{7,99}")
+_CONTACT = re.compile(r"[A-Za-z0-9._-]{1,150}")
 _PARTIAL = ".partial-"
 
 Kind = Literal["message", "complaint", "contact"]
@@ -140,13 +142,13 @@ def _entry(file: Path, directory: Path) -> SpoolEntry:
         file=file,
         id=identity,
         kind=_kind(values.get("kind")),
-        contact=_text(values, "contact"),
+        contact=_contact(values, identity),
         call=_text(values, "call"),
         caller=_text_or_none(values, "caller"),
         caller_name=_text_or_none(values, "caller_name"),
         dialled=_text(values, "dialled"),
-        language=_text(values, "language"),
-        line=_text_or_none(values, "line"),
+        language=_text(values, "language", LONGEST_LANGUAGE),
+        line=_text_or_none(values, "line", LONGEST_LINE),
         started_at=started,
         recorded_at=None if recorded is None else _moment(recorded, "recorded_at"),
         ended_at=ended,
@@ -158,6 +160,13 @@ def _entry(file: Path, directory: Path) -> SpoolEntry:
         left_queue=_text_or_none(values, "left_queue"),
         queue_status=_text_or_none(values, "queue_status"),
     )
+
+
+def _contact(values: dict[str, Any], identity: str) -> str:
+    contact = _text(values, "contact") or identity  # Asterisk couldn't say which call it was: it is one of its own
+    if not _CONTACT.fullmatch(contact):
+        raise _UnusableError("contact is no id of a channel")
+    return contact
 
 
 def _kind(value: object) -> Kind:
@@ -184,16 +193,16 @@ def _values(file: Path) -> dict[str, Any]:
     return values
 
 
-def _text(values: dict[str, Any], key: str) -> str:
+def _text(values: dict[str, Any], key: str, longest: int = LONGEST_WORD) -> str:
     value = values.get(key)
     # Half a surrogate pair passes JSON and breaks every later encoding; control characters have no business in any of these.
-    if not isinstance(value, str) or len(value) > LONGEST_WORD or not value.isprintable():
-        raise _UnusableError(f"{key} is no printable text of at most {LONGEST_WORD} characters")
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+        raise _UnusableError(f"{key} is no printable text of at most {longest} characters")
     return value
 
 
-def _text_or_none(values: dict[str, Any], key: str) -> str | None:
-    return None if values.get(key) is None else _text(values, key)
+def _text_or_none(values: dict[str, Any], key: str, longest: int = LONGEST_WORD) -> str | None:
+    return None if values.get(key) is None else _text(values, key, longest)
 
 
 def _moment(value: object, key: str) -> datetime:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import structlog
 
-from callflows.walk import FlowStuckError
 from ivr import half_told
 from ivr.domain.call_facts import CallbackAccepted, CallerHungUpInFlow, ComplaintRegistered, MessageLeft, SessionFact
 from ivr.domain.contacts import Contact
@@ -20,15 +19,14 @@ from ivr.house import House
 from ivr.keeping import Kept, Kind, Shelf, facts
 from ivr.store.complaints import NewComplaint, NewMessage
 from ivr.store.database import StoreError
-from ivr.store.sealing import SealBrokenError
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0
 # What waits for the database before what was only begun: a complaint told to the end is filed as such.
 _ORDER = (Kind.COMPLAINT, Kind.MESSAGE, Kind.CALLBACK, Kind.BEGUN)
-# A note that no later try can read: written by another version, or spoilt.
-_HOPELESS = (UnknownFactError, FlowStuckError, SealBrokenError, KeyError, TypeError, ValueError)
+# So many refused at one look, and it is the database: each may have waited for it for seconds.
+MOST_REFUSALS = 3
 
 
 class KeptImporter:
@@ -53,17 +51,25 @@ class KeptImporter:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def import_all(self) -> int:
-        """Take in all there is; tells how many. Raises StoreError, OSError: what came in before stays in."""
-        imported = 0
+        """Take in all there is; tells how many. Raises StoreError, OSError: what came in before stays in.
+
+        One that the database refuses, or that can't be filed at all, doesn't keep the others out.
+        """
+        imported, refusals = 0, list[StoreError]()
         for kept in sorted(await self._shelf.pending(), key=lambda kept: (_ORDER.index(kept.kind), kept.at)):
             try:
                 imported += await self._import(kept)
-            except _HOPELESS as error:
-                reason = f"{type(error).__name__}: {error}"
-                log.error(
-                    "what was kept can't be filed and is set aside in bad/", what=kept.kind.value, contact=kept.contact, reason=reason
-                )
+            except OSError:
+                raise
+            except StoreError as error:
+                refusals.append(error)
+                if len(refusals) > MOST_REFUSALS:
+                    break
+            except Exception:
+                log.exception("what was kept can't be filed and is set aside in bad/", what=kept.kind.value, contact=kept.contact)
                 await self._shelf.set_aside(kept)
+        if refusals:
+            raise refusals[0]
         return imported
 
     async def _import(self, kept: Kept) -> bool:

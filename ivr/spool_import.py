@@ -65,16 +65,34 @@ class SpoolImporter:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def import_all(self) -> int:
-        """Import every complete entry, oldest first; tells how many. Raises StoreError, OSError; what came in before stays in."""
-        imported = 0
+        """Import every complete entry, oldest first; tells how many. Raises StoreError, OSError; what came in before stays in.
+
+        An entry that can't be read, or that is itself what fails, doesn't keep the others out.
+        """
+        imported, refused = 0, None
         for found in await asyncio.to_thread(lambda: list(read_entries(self._spool, self._clock()))):
             if isinstance(found, SpoolProblem):
-                log.error("a spool entry can't be imported and is set aside in bad/", file=found.file.name, reason=found.reason)
-                await asyncio.to_thread(retire, found)
-            else:
+                await self._set_aside(found)
+                continue
+            try:
                 await self._import(found)
                 imported += 1
+            except OSError:
+                raise
+            except StoreError as error:
+                await self._database.probe()
+                refused = error  # the database is there: it was this entry that it refused
+            except Exception as error:
+                log.exception("a fault in the import of a spool entry", file=found.file.name)
+                await self._set_aside(SpoolProblem(found.file, f"its import failed: {type(error).__name__}"))
+        if refused:
+            raise refused
         return imported
+
+    @staticmethod
+    async def _set_aside(problem: SpoolProblem) -> None:
+        log.error("a spool entry can't be imported and is set aside in bad/", file=problem.file.name, reason=problem.reason)
+        await asyncio.to_thread(retire, problem)
 
     async def _import(self, entry: SpoolEntry) -> None:
         """Every step can be repeated: the keys are made of the entry's id, and its file leaves the spool last."""

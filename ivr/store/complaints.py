@@ -17,6 +17,7 @@ from ivr.store.schema import ComplaintCounterRow, ComplaintRow, MessageRow, Outb
 from ivr.store.sealing import Sealer
 
 OPEN = "open"
+LONGEST_SERIAL = 32  # characters, as the column has it
 # The outbox topics and their channel.
 COMPLAINT_FILED = "complaint.filed"
 COMPLAINT_UPDATED = "complaint.updated"
@@ -98,7 +99,7 @@ def file(session: Session, sealer: Sealer, new: NewComplaint, *, prefix: str, zo
             key=new.key,
             contact=new.contact,
             line=new.line,
-            serial=new.serial,
+            serial=new.serial and new.serial[:LONGEST_SERIAL],
             caller=sealer.seal(new.caller),
             caller_name=sealer.seal(new.caller_name),
             contact_number=sealer.seal(new.contact_number),
@@ -130,7 +131,7 @@ def _tell_more(session: Session, sealer: Sealer, row: ComplaintRow, new: NewComp
             message = NewMessage(f"{row.contact}-{other}", row.contact, row.line, new.caller, other, other_s, half)
             take_message(session, sealer, message, now)
     if new.serial and not row.serial:
-        row.serial, more = new.serial, True
+        row.serial, more = new.serial[:LONGEST_SERIAL], True
     if new.contact_number not in ("", new.caller) and row.contact_number_index == sealer.index(new.caller):
         row.contact_number, row.contact_number_index, more = sealer.seal(new.contact_number), sealer.index(new.contact_number), True
     row.incomplete = row.incomplete and new.incomplete

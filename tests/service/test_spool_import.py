@@ -15,6 +15,7 @@ from support.house import ZONE, Inside, inside
 from ivr.domain.contacts import ContactOutcome
 from ivr.spool_import import SpoolImporter
 from ivr.store import contacts
+from ivr.store.complaints import NewComplaint
 from ivr.store.database import StoreError
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC).isoformat()
@@ -100,3 +101,27 @@ async def test_a_broken_entry_is_set_aside_and_doesnt_hold_up_the_others(house: 
 
 async def test_no_spool_is_an_empty_one(house: Inside, tmp_path: Path) -> None:
     assert await importer(house, tmp_path / "nowhere").import_all() == 0
+
+
+async def test_an_entry_that_is_itself_at_fault_doesnt_hold_up_the_others(
+    house: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that the database refuses stays, one that breaks the import is set aside: neither ends the daemon."""
+    spool = tmp_path / "spool"
+    for name in ("entry-0001", "entry-0002", "entry-0003"):
+        leave(spool, name, "complaint")
+    file = house.house.intake.file
+
+    async def faulty(new: NewComplaint, at: datetime) -> str:
+        if new.contact == "entry-0001.1":
+            raise StoreError("the database refused: value too long")
+        if new.contact == "entry-0002.1":
+            raise ZeroDivisionError("a bug")
+        return await file(new, at)
+
+    monkeypatch.setattr(house.house.intake, "file", faulty)
+    with pytest.raises(StoreError, match="too long"):
+        await importer(house, spool).import_all()
+    assert [complaint.contact for complaint in await house.complaints()] == ["entry-0003.1"]
+    assert (spool / "entry-0001.json").exists()
+    assert sorted(path.name for path in (spool / "bad").iterdir()) == ["entry-0002.json", "entry-0002.wav"]
