@@ -1,12 +1,15 @@
-"""The link to Asterisk's manager breaks in the middle of calls, and Asterisk itself goes away: the records stay right."""
+"""The link to Asterisk's manager breaks in the middle of calls, and Asterisk itself goes away: the records stay right.
+
+Each story needs a link, and the last one an Asterisk, to itself: they are told at the same time, in three houses.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,10 +46,10 @@ async def play(broken: Broken, who: str, at_s: float, keys: str) -> None:
     broken.called[who] = await broken.house.call(keys, before_keys_s=2.5)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def proxied(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[tuple[House, TcpProxy]]:
+@asynccontextmanager
+async def proxied(folder: Path, prompts: Path) -> AsyncIterator[tuple[House, TcpProxy]]:
     """A house whose daemon reaches the manager through a proxy."""
-    house = House(tmp_path_factory.mktemp("proxied"), prompts, SETUP)
+    house = House(folder, prompts, SETUP)
     async with AsyncExitStack() as parts:
         async with house.opening():
             await house.open()
@@ -58,8 +61,7 @@ async def proxied(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> As
         yield house, proxy
 
 
-async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, TcpProxy]) -> None:
-    house, proxy = proxied
+async def a_link_that_breaks_and_comes_back_in_calls(house: House, proxy: TcpProxy) -> None:
     broken = Broken(house)
     at_s = {"talks through the cut": 0.0, "is rung through the cut": 5.5, "hangs up in the menu meanwhile": 8.0}
     calls = [asyncio.create_task(play(broken, who, at_s[who], keys)) for who, keys in CALLS.items()]
@@ -81,8 +83,7 @@ async def test_a_link_that_breaks_and_comes_back_in_calls(proxied: tuple[House, 
     assert (left["outcome"], left["abandoned_at_node"]) == ("abandoned_ivr", "menu")
 
 
-async def test_a_hang_up_that_nobody_saw_closes_the_record_when_the_link_is_back(proxied: tuple[House, TcpProxy]) -> None:
-    house, proxy = proxied
+async def a_hang_up_that_nobody_saw_closes_the_record_when_the_link_is_back(house: House, proxy: TcpProxy) -> None:
     call = asyncio.create_task(house.call("3w14h", before_keys_s=2.5))
     await asyncio.sleep(14.0)  # in his talk
     proxy.stall()
@@ -110,8 +111,7 @@ async def wait_for_degraded(house: House) -> str:
             await asyncio.sleep(0.5)
 
 
-async def test_a_session_kicked_by_the_administrator_comes_back(proxied: tuple[House, TcpProxy]) -> None:
-    house, proxy = proxied
+async def a_session_kicked_by_the_administrator_comes_back(house: House, proxy: TcpProxy) -> None:
     asterisk = house.system.asterisk
     assert asterisk is not None
     call = asyncio.create_task(house.call("3w14h", before_keys_s=2.5))
@@ -127,8 +127,7 @@ async def test_a_session_kicked_by_the_administrator_comes_back(proxied: tuple[H
     assert abs(visit["talk"] - 6.3) < 2.0
 
 
-async def test_asterisk_killed_and_started_again_under_the_daemon(proxied: tuple[House, TcpProxy]) -> None:
-    house, _ = proxied
+async def asterisk_killed_and_started_again_under_the_daemon(house: House, _: TcpProxy) -> None:
     asterisk = house.system.asterisk
     assert asterisk is not None
     ids = {who: f"{uuid.uuid4()}@127.0.0.1" for who in ("menu", "talk")}
@@ -163,3 +162,50 @@ async def ended_records(house: House, call_ids: set[str]) -> dict[str, dict[str,
             if len(found) == len(call_ids) and all(record["ended_at"] for record in found.values()):
                 return found
             await asyncio.sleep(1.0)
+
+
+Story = Callable[[House, TcpProxy], Coroutine[Any, Any, None]]
+# House by house: what is told in one house is told one after the other.
+STORIES: Mapping[str, tuple[Story, ...]] = {
+    "broken": (a_link_that_breaks_and_comes_back_in_calls,),
+    "unseen": (
+        a_hang_up_that_nobody_saw_closes_the_record_when_the_link_is_back,
+        a_session_kicked_by_the_administrator_comes_back,
+    ),
+    "killed": (asterisk_killed_and_started_again_under_the_daemon,),
+}
+
+
+async def tell(folder: Path, prompts: Path, stories: tuple[Story, ...]) -> Mapping[Story, asyncio.Task[None]]:
+    """The stories of one house, all of them over; what went wrong in one keeps no other from being told."""
+    over: dict[Story, asyncio.Task[None]] = {}
+    async with proxied(folder, prompts) as (house, proxy):
+        for story in stories:
+            over[story] = asyncio.create_task(story(house, proxy), name=story.__name__)
+            try:
+                await asyncio.wait([over[story]])
+            finally:
+                over[story].cancel()
+    return over
+
+
+Houses = Mapping[str, asyncio.Task[Mapping[Story, asyncio.Task[None]]]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def houses(tmp_path_factory: pytest.TempPathFactory, prompts: Path) -> AsyncIterator[Houses]:
+    """By name; each done when its stories are over."""
+    tasks = {
+        name: asyncio.create_task(tell(tmp_path_factory.mktemp(name), prompts, stories), name=f"house {name}")
+        for name, stories in STORIES.items()
+    }
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize(("name", "story"), [(name, story) for name, stories in STORIES.items() for story in stories])
+async def test_the_records_stay_right(name: str, story: Story, houses: Houses) -> None:
+    told = await asyncio.shield(houses[name])
+    told[story].result()
