@@ -60,10 +60,10 @@ def lines(file: Path) -> Iterator[bytes]:
 def messages(file: Path) -> Iterator[tuple[int, AmiMessage]]:
     """The messages of an AMI stream, each with the line it begins at; a banner, too, is one (``is_banner``). Raises RecordingError.
 
-    A stream whose lines all end in LF went through an editor or a terminal: that is put right, so that a lone LF goes on meaning
-    a line break in somebody's caller ID.
+    A stream whose lines all end in LF went through an editor or a terminal, one with CR CR LF was written by a program that took it for
+    text: that is put right, so that a lone LF goes on meaning a line break in somebody's caller ID.
     """
-    bare = _all_bare(file)
+    converted = _converted(file)
     collected: list[bytes] = []
     begins, size = 1, 0
     for number, line in enumerate(lines(file), 1):
@@ -77,7 +77,7 @@ def messages(file: Path) -> Iterator[tuple[int, AmiMessage]]:
             continue
         if not collected:
             begins = number
-        collected.append(text + b"\r\n" if bare else line)
+        collected.append(text + b"\r\n" if converted else line)
         size += len(line)
         if size > MAX_MESSAGE_BYTES:
             raise RecordingError(f"{file}:{begins}: this is no AMI stream: a message is longer than {MAX_MESSAGE_BYTES} bytes")
@@ -90,23 +90,25 @@ def is_banner(message: AmiMessage) -> bool:
     return not message.keys and message.stray[:1] != () and message.stray[0].encode().startswith(BANNER_START)
 
 
-def _all_bare(file: Path) -> bool:
+def _converted(file: Path) -> bool:
+    """Whether no line ends as Asterisk ends it."""
     with _opened(file) as stream:
-        return b"\r\n" not in stream.read(_LOOK_AT)
+        head = stream.read(_LOOK_AT)
+    return head.count(b"\r\n") == head.count(b"\r\r\n")
 
 
 def _opened(file: Path) -> BinaryIO:
     """Unpacked, and behind the mark that Windows' editors put before a text."""
+    stream = _unpacked(file)
+    if stream.read(len(BOM_UTF8)) != BOM_UTF8:
+        stream.seek(0)
+    return stream
+
+
+def _unpacked(file: Path) -> BinaryIO:
     with file.open("rb") as stream:
         packed = stream.read(2) == _GZIP
-    opened = cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")
-    try:
-        if opened.read(len(BOM_UTF8)) != BOM_UTF8:
-            opened.seek(0)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
+    return cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")
 
 
 def _unreadable(file: Path, error: Exception) -> RecordingError:

@@ -164,7 +164,7 @@ def _log(number: int, file: Path, found: Replay) -> Iterator[_Told]:
     reader = QueueLogReader(str(file))
     due: datetime | None = None
     for line in lines(file):
-        facts = reader.line(line)
+        facts = reader.line(line if line.endswith(b"\n") else line + b"\n")  # the last one, of a file that somebody has edited
         if facts:
             at = max(fact.at for fact in facts) + LOG_BEHIND
             due = max(due or at, at)

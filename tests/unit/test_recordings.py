@@ -56,6 +56,7 @@ def test_packed_and_edited_streams_tell_as_much(tmp_path: Path) -> None:
     clean = replay([TIMEOUT]).contacts
     assert replay([written(tmp_path, gzip.compress(stream), "packed")]).contacts == clean
     assert replay([written(tmp_path, stream.replace(b"\r\n", b"\n"), "edited")]).contacts == clean
+    assert replay([written(tmp_path, stream.replace(b"\r\n", b"\r\r\n"), "as_text")]).contacts == clean
     assert replay([TIMEOUT, written(tmp_path, stream, "again")]).contacts == clean
     assert replay([written(tmp_path, b"\xef\xbb\xbf" + stream, "by_a_windows_editor")]).contacts == clean
 
@@ -147,3 +148,8 @@ def test_a_stream_without_hang_ups_is_told_to_its_end(
     assert (visit.outcome, visit.agent, visit.ended_by, visit.quality) == (outcome, agent, ended_by, quality)
     assert visit.transferred is (ended_by == "transfer")
     assert "without `read = call`" in found.warnings[0]
+
+
+def test_a_last_row_without_its_end_is_read(tmp_path: Path) -> None:
+    rows = b"1795296025|7.1|hr|NONE|ENTERQUEUE||138|1\n1795296033|7.1|hr|NONE|ABANDON|1|1|8"
+    assert words(replay([written(tmp_path, rows)]).contacts) == [("7.1", [("hr", "abandoned_wait")])]
