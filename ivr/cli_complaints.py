@@ -46,8 +46,8 @@ def complaints_list(
 ) -> None:
     """The newest complaints first."""
     settings = settings_from(config)
-    wanted = state.value if state else None
-    found = read_store(settings, lambda session, sealer: complaints.latest(session, sealer, limit, state=wanted))
+    wanted = (state.value,) if state else ()
+    found = read_store(settings, lambda session, sealer: complaints.latest(session, sealer, limit, states=wanted))
     records = [_record(complaint, settings) for complaint in found]
     if as_json:
         print_json(records)

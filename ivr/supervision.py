@@ -112,6 +112,8 @@ def _console_settings(settings: Settings) -> ConsoleSettings:
         https=settings.console.https,
         session_h=settings.console.session_h,
         metrics_from_anywhere=settings.console.metrics_from_anywhere,
+        country=settings.hotline.country,
+        area_code=settings.hotline.area_code,
         most_streams=settings.console.most_streams,
         service_s=settings.targets.service_s,
         service_level_target=settings.targets.service_level,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 WORDS: dict[str, tuple[str, str]] = {
+    "actor.caller": ("客户", "the caller"),
+    "actor.ivrd": ("系统", "ivrd"),
     "call_back": ("回拨", "Call back"),
     "call_back.to": ("回拨 {caller}", "Call back {caller}"),
     "callbacks.title": ("回拨", "Callbacks"),
@@ -29,12 +31,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "result.reached": ("已接听，无坐席", "reached, no agent came"),
     "result.no_key": ("接听未按键", "answered, no key"),
     "result.no_answer": ("无人接听", "no answer"),
-    "result.busy": ("忙", "busy"),
+    "result.busy": ("对方占线", "busy"),
     "result.refused": ("拒接", "rejected"),
     "result.unreachable": ("无法接通", "unreachable"),
     "result.forbidden": ("不允许拨打", "forbidden"),
     "result.unconfirmed": ("未确认", "unconfirmed"),
     "result.not_sent": ("未拨出", "not sent"),
+    "result.rejected": ("客户已表示不接受", "he has rejected the answer"),
     "result.served": ("客户已获服务", "served meanwhile"),
     "done.callback": ("已登记回拨。", "The callback is promised."),
     "done.cancelled": ("已取消回拨。", "The callback is cancelled."),

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ivr.console import reading
 from ivr.console.desk import May, desk, language_of, may, page, require
-from ivr.console.pages import limit_of
+from ivr.console.pages import before_of, limit_of
 from ivr.console.refusals import CONFLICT, words_of
 from ivr.domain.case_deadlines import ANSWER_WITHIN, SHARES, Level
 from ivr.domain.cases import CaseState, Finding, StepRefusedError, possible_steps
@@ -32,10 +32,18 @@ class Typed:
 async def complaints(request: web.Request) -> web.StreamResponse:
     require(request, May.SEE_RECORDS)
     found = desk(request)
-    state = request.query.get("state", "")[:16]
-    listed = await found.database.read(partial(reading.case_list, sealer=found.sealer, state=state, limit=limit_of(request)))
+    state, limit, before = request.query.get("state", "")[:16], limit_of(request), before_of(request)
+    listed = await found.database.read(partial(reading.case_list, sealer=found.sealer, state=state, limit=limit, before=before))
     return page(
-        request, "complaints.html", complaints=listed, state=state, states=[each.value for each in CaseState], now=found.clock(), soon=SOON
+        request,
+        "complaints.html",
+        complaints=listed,
+        state=state,
+        states=[reading.UNANSWERED, *(each.value for each in CaseState)],
+        before=before,
+        older=listed[-1].filed_at.isoformat() if len(listed) == limit else None,
+        now=found.clock(),
+        soon=SOON,
     )
 
 

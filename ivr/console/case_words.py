@@ -51,6 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "finding.unfounded": ("不成立", "unfounded"),
     "finding.ordinary": ("一般", "ordinary"),
     "finding.serious": ("严重", "serious"),
+    "state.unanswered": ("未答复（全部）", "unanswered (all)"),
     "state.open": ("待核实", "open"),
     "state.verified": ("已核实", "verified"),
     "state.solved": ("已解决", "solved"),

@@ -68,22 +68,28 @@ async def calls(request: web.Request) -> web.StreamResponse:
 
 def call_filter(request: web.Request) -> CallFilter:
     """From the query. Raises 400 for a time nobody can read."""
-    query = request.query
-    before = None
-    if text := query.get("before"):
-        try:
-            before = datetime.fromisoformat(text)
-        except ValueError:
-            raise web.HTTPBadRequest(text="before: write a time as ISO 8601 with offset") from None
-        if before.tzinfo is None:
-            raise web.HTTPBadRequest(text="before: the time needs an offset, like +08:00")
+    query, settings = request.query, desk(request).settings
     return CallFilter(
         line=query.get("line", "")[:32],
         outcome=query.get("outcome", "")[:32],
-        caller=normalise(query.get("number", "")[:32], "CN"),
-        before=before,
+        caller=normalise(query.get("number", "")[:32], settings.country, settings.area_code),
+        before=before_of(request),
         limit=limit_of(request),
     )
+
+
+def before_of(request: web.Request) -> datetime | None:
+    """Where a list goes on, from the query. Raises 400."""
+    text = request.query.get("before")
+    if not text:
+        return None
+    try:
+        before = datetime.fromisoformat(text)
+    except ValueError:
+        raise web.HTTPBadRequest(text="before: write a time as ISO 8601 with offset") from None
+    if before.tzinfo is None:
+        raise web.HTTPBadRequest(text="before: the time needs an offset, like +08:00")
+    return before
 
 
 def limit_of(request: web.Request) -> int:
@@ -114,9 +120,10 @@ async def call_detail(request: web.Request) -> reading.CallDetail:
 async def callbacks(request: web.Request) -> web.StreamResponse:
     require(request, May.SEE_CALLBACKS)
     found = desk(request)
-    state = request.query.get("state", "")[:16]
-    listed = await found.database.read(partial(reading.callback_list, sealer=found.sealer, state=state, limit=limit_of(request)))
-    return page(request, "callbacks.html", callbacks=listed, state=state, states=CALLBACK_STATES)
+    state, limit, before = request.query.get("state", "")[:16], limit_of(request), before_of(request)
+    listed = await found.database.read(partial(reading.callback_list, sealer=found.sealer, state=state, limit=limit, before=before))
+    older = listed[-1].created_at.isoformat() if len(listed) == limit else None
+    return page(request, "callbacks.html", callbacks=listed, state=state, states=CALLBACK_STATES, before=before, older=older)
 
 
 async def me(request: web.Request) -> web.StreamResponse:

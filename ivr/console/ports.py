@@ -116,3 +116,5 @@ class ConsoleSettings:
     most_streams: int = 64
     reports: Path | None = None  # the folder where they lie
     metrics_from_anywhere: bool = False
+    country: str = "CN"  # of a number that is searched for as people write it
+    area_code: str | None = None

@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from callbacks.model import OPEN
+from ivr.domain.cases import WAITING
 from ivr.domain.contacts import Contact
 from ivr.store import callbacks, cases, complaints, contacts
 from ivr.store.callbacks import CallbackRecord
@@ -19,6 +20,7 @@ from ivr.store.schema import CallbackRow, ContactRow, MessageRow
 from ivr.store.sealing import Sealer
 
 PAGE = 50
+UNANSWERED = "unanswered"  # of complaints: open, verified, solved
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,10 @@ def promised(session: Session, contact_ids: Sequence[str]) -> dict[str, str]:
     return {row.id: row.state for row in session.execute(rows)}
 
 
-def case_list(session: Session, sealer: Sealer, state: str, limit: int) -> Sequence[Complaint]:
-    return complaints.latest(session, sealer, limit, state=state or None)
+def case_list(session: Session, sealer: Sealer, state: str, limit: int, before: datetime | None = None) -> Sequence[Complaint]:
+    """``state``: one of theirs, UNANSWERED for all that wait for an answer, or "" for all."""
+    states = [each.value for each in WAITING] if state == UNANSWERED else [state] if state else []
+    return complaints.latest(session, sealer, limit, states=states, before=before)
 
 
 def case(session: Session, sealer: Sealer, number: str) -> CaseDetail | None:
@@ -100,8 +104,8 @@ def case(session: Session, sealer: Sealer, number: str) -> CaseDetail | None:
     return CaseDetail(complaint, cases.events_of(session, number)) if complaint else None
 
 
-def callback_list(session: Session, sealer: Sealer, state: str, limit: int) -> Sequence[CallbackRecord]:
-    return callbacks.latest(session, sealer, limit, state=state or None)
+def callback_list(session: Session, sealer: Sealer, state: str, limit: int, before: datetime | None = None) -> Sequence[CallbackRecord]:
+    return callbacks.latest(session, sealer, limit, state=state or None, before=before)
 
 
 def message_recording(session: Session, message_id: int) -> str | None:

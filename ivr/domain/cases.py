@@ -21,6 +21,10 @@ class CaseState(StrEnum):
     CLOSED = "closed"
 
 
+# The customer hasn't been told a result yet, or not since he rejected the last (R18).
+WAITING = (CaseState.OPEN, CaseState.VERIFIED, CaseState.SOLVED)
+
+
 class Finding(StrEnum):
     """What verification found: unfounded (R13), ordinary (R14), serious, or not solvable at once (R15)."""
 
@@ -65,8 +69,7 @@ class Case:
 
     @property
     def waits_for_answer(self) -> bool:
-        """The customer hasn't been told a result yet, or not since he rejected the last (R18)."""
-        return self.state in (CaseState.OPEN, CaseState.VERIFIED, CaseState.SOLVED)
+        return self.state in WAITING
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,7 +305,7 @@ def cancel_follow_ups(session: Session, complaint: str, now: datetime) -> None:
             CallbackRow.reason == Reason.FOLLOW_UP,
             CallbackRow.state.in_((State.DUE, State.CLAIMED)),
         )
-        .values(**_SERVED_MEANWHILE, ended_at=now)
+        .values(**{**_SERVED_MEANWHILE, "last_result": "rejected"}, ended_at=now)
         .execution_options(synchronize_session=False)
     )
 
@@ -327,11 +327,15 @@ def of_contact(session: Session, contact: str) -> str | None:
     return session.scalars(select(CallbackRow.state).where(CallbackRow.contact == contact).order_by(CallbackRow.created_at)).first()
 
 
-def latest(session: Session, sealer: Sealer, limit: int, *, state: str | None = None) -> Sequence[CallbackRecord]:
-    """The newest promises first, without their attempts."""
+def latest(
+    session: Session, sealer: Sealer, limit: int, *, state: str | None = None, before: datetime | None = None
+) -> Sequence[CallbackRecord]:
+    """The newest promises first, without their attempts; given ``before`` a moment where there is one."""
     query = select(CallbackRow).order_by(CallbackRow.created_at.desc(), CallbackRow.id).limit(limit)
     if state:
         query = query.where(CallbackRow.state == state)
+    if before:
+        query = query.where(CallbackRow.created_at < before)
     return [_record(row, sealer) for row in session.scalars(query)]
 
 

@@ -213,11 +213,15 @@ def take_message(session: Session, sealer: Sealer, new: NewMessage, now: datetim
     )
 
 
-def latest(session: Session, sealer: Sealer, limit: int, *, state: str | None = None) -> Sequence[Complaint]:
-    """The newest complaints first."""
+def latest(
+    session: Session, sealer: Sealer, limit: int, *, states: Sequence[str] = (), before: datetime | None = None
+) -> Sequence[Complaint]:
+    """The newest complaints first, of these states alone where any are given, filed before a moment where one is."""
     query = select(ComplaintRow).order_by(ComplaintRow.filed_at.desc(), ComplaintRow.number.desc()).limit(limit)
-    if state:
-        query = query.where(ComplaintRow.state == state)
+    if states:
+        query = query.where(ComplaintRow.state.in_(states))
+    if before:
+        query = query.where(ComplaintRow.filed_at < before)
     return [_complaint(row, sealer) for row in session.scalars(query)]
 
 

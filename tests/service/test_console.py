@@ -241,6 +241,10 @@ async def test_a_case_is_walked_to_its_end_with_who_and_when(tmp_path: Path) -> 
         assert (case["state"], case["finding"], case["recording"]) == ("solved", "serious", f"/api/v1/recordings/{number}")
         _, body = await sue.get(f"/complaints/{number}")
         assert "<script>alert" not in body
+        _, body = await sue.get("/complaints?limit=1&state=unanswered")
+        (older,) = re.findall(r'href="(/complaints\?[^"]+)">Older', body)
+        _, body = await sue.get(older.replace("&amp;", "&"))
+        assert ("No complaint matches" in body, "Back to the newest" in body) == (True, True)
         assert ("max", "case-solve", number) in running.audit()
 
 
@@ -391,7 +395,7 @@ def test_every_text_a_template_asks_for_is_there_and_none_is_left_over() -> None
         "source", "agent_state", "delivery", "report", "language",
     }  # fmt: skip
     unused = [key for key in texts.all_keys() if key not in asked and f'"{key}"' not in python and key.partition(".")[0] not in families]
-    built = ("complaint.rejected.", "hours.emergency", "hours.closed", "hours.open", "hours.holiday")  # of a count, of a state
+    built = ("complaint.rejected.", "actor.", "hours.emergency", "hours.closed", "hours.open", "hours.holiday")  # of a count, of a state
     unused = [key for key in unused if not key.startswith(built)]
     assert unused == []
 
