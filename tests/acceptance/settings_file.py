@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Phones = Literal["brisk", "slow", "chatty", "deaf", "gone"]
+Phones = Literal["brisk", "slow", "patient", "chatty", "deaf", "gone"]
 LINES = ("hr", "course", "product", "complaint")
 # One SIPp plays all phones of a kind behind one port. Nobody listens where the phones are gone.
-PORTS: Mapping[Phones, int] = {"brisk": 5091, "chatty": 5092, "deaf": 5093, "gone": 5094, "slow": 5095}
-_FIRST_EXTENSION: Mapping[Phones, int] = {"brisk": 100, "chatty": 200, "deaf": 300, "gone": 400, "slow": 500}
+PORTS: Mapping[Phones, int] = {"brisk": 5091, "chatty": 5092, "deaf": 5093, "gone": 5094, "slow": 5095, "patient": 5096}
+_FIRST_EXTENSION: Mapping[Phones, int] = {"brisk": 100, "chatty": 200, "deaf": 300, "gone": 400, "slow": 500, "patient": 600}
 _ZONE = ZoneInfo("Asia/Shanghai")
 
 
