@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from argon2 import PasswordHasher
 from support.house import ZONE, new_database
+from support.midday import MIDDAY
 
 from ivr.board import Board
 from ivr.console import passwords
@@ -166,7 +167,7 @@ async def console(
     database, sealer, clock = new_database(folder), Sealer("a secret for tests"), Clock()
     recordings = folder / "recordings"
     told = replace(ConsoleSettings(zone=ZONE, recordings=recordings, lines=LINES), **settings)
-    board = Board(list(LINES), Thresholds(), ZONE, clock=clock)
+    board = Board(list(LINES), Thresholds(), MIDDAY, clock=clock)
     metrics = Metrics(LINES, LINES)
     metrics.watch(board.snapshot)
     for name in people:
