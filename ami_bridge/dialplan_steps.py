@@ -30,12 +30,14 @@ class DialplanSteps:
         self._queues: dict[str, str] = {}  # named by the last Queue() of a call
         self._extensions: dict[str, str] = {}  # where that is
 
-    def entered(self, call: str, queue: str) -> None:
-        """It has joined the queue."""
+    def entered(self, call: str, queue: str) -> bool:
+        """It has joined the queue. Whether it came straight out of another, by a step that is the same as before: no Newexten tells it."""
+        straight = self._stages.get(call) is _Stage.LEFT and call in self._extensions
         if call not in self._stages and len(self._stages) >= _MOST:
             self.hung_up(next(iter(self._stages)))
         self._stages[call] = _Stage.QUEUEING
         self._queues[call] = queue
+        return straight
 
     def queueing(self, call: str, queue: str, extension: str) -> bool:
         """It runs Queue(). Whether it has come there out of a queue that it left without a QUEUESTATUS.

@@ -140,10 +140,11 @@ class Translator:
             return None
         return CallArrived(at, channel.linkedid, channel.uniqueid, channel.number, channel.name, dialled=channel.extension)
 
-    def _caller_join(self, event: Reading, at: datetime) -> AnyFact | None:
+    def _caller_join(self, event: Reading, at: datetime) -> tuple[AnyFact, ...]:
         caller = event.caller
-        self.steps.entered(caller.uniqueid, event["Queue"])
-        return CallerQueued(at, caller.linkedid, caller.uniqueid, event["Queue"], event.number("Position"))
+        joined = CallerQueued(at, caller.linkedid, caller.uniqueid, event["Queue"], event.number("Position"))
+        straight = self.steps.entered(caller.uniqueid, event["Queue"])
+        return (CallerWentOn(at, caller.linkedid, caller.uniqueid, "", caller.extension), joined) if straight else (joined,)
 
     def _agent_called(self, event: Reading, at: datetime) -> AnyFact | None:
         caller, agent = event.caller, event.agent

@@ -210,6 +210,22 @@ def test_who_goes_on_behind_a_queue_lives() -> None:
     ]
 
 
+def left_queue(call: str) -> bytes:
+    return event("QueueCallerLeave", *channel(call), ("Queue", "hr"), ("Position", "1"), ("Count", "0"))
+
+
+PULLED_OUT = step("1.1", "Queue", "hr", Exten="redirected")  # the old step once more, at the place he is to go on at
+
+
+@pytest.mark.parametrize("hint", [PULLED_OUT, b""])
+def test_who_is_redirected_lives_as_soon_as_he_is_out_of_the_queue_or_in_the_next(hint: bytes) -> None:
+    """Where his next step is the same Queue() as before, there is no Newexten for it."""
+    data = step("1.1", "Queue", "hr") + joined_queue("1.1") + hint + left_queue("1.1") + joined_queue("1.1")
+    facts = facts_and_suspicions(data)[1:]
+    assert facts.count(CallerWentOn(AT, "1.1", "1.1", "", "4001234567")) == 1
+    assert [type(fact) for fact in facts] == [CallerLeftQueue, CallerWentOn, CallerQueued]
+
+
 def test_a_line_break_in_a_steps_data_forges_no_step() -> None:
     forged = "x\r\nPriority: 1\r\nUniqueid: 1.1\r\nLinkedid: 1.1\r\nExtension: s\r\nApplication: Wait"
     (suspicion,) = facts_and_suspicions(joined_queue("1.1") + step("1.2", "Queue", forged))[1:]
