@@ -98,6 +98,8 @@ def _asterisk_faults(settings: Settings) -> list[str]:
             write_configuration(dataclasses.replace(asterisk_plan(settings), configuration=Path(folder), state=Path(folder)))
     except SettingsError as error:
         return error.problems
-    except (ConfigurationError, OSError) as error:
+    except ConfigurationError as error:
         return [str(error)]
+    except OSError as error:
+        return [f"{error.filename}: {error.strerror}"]
     return []

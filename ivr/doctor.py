@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from ami_bridge.queue_log import MAX_LINE_BYTES
 from ivr.checking import faults_of, warnings_of
 from ivr.database_hold import holder_of
-from ivr.disk import disk_trouble
+from ivr.disk import disk_trouble, folder_trouble
 from ivr.outbox import OPEN_STATES
 from ivr.queue_log_source import LogUnreadableError, configured_log, is_table, source_of
 from ivr.settings import Settings, SettingsError
@@ -75,7 +75,9 @@ class Diagnosis:
 def examine(settings: Settings) -> Diagnosis:
     """Look at every part; takes some seconds where nobody answers. Never raises for what is ill."""
     diagnosis = Diagnosis(versions={"ivrd": importlib.metadata.version("ivrd"), "python": platform.python_version()})
-    for look in (_daemon, _agi, _ami, _database, _queue_log, _settings, _clock, _disk):
+    here = settings.paths.root.exists()  # a folder that is mistyped must not be made by looking, with secrets of its own
+    in_state = (_database, _queue_log, _settings) if here else ()
+    for look in (_daemon, _agi, _ami, *in_state, _clock, _disk):
         part = look.__name__.strip("_").replace("_", " ")
         found = list(look(settings, diagnosis.versions))
         diagnosis.findings += [Finding(part, state, sentence) for state, sentence in found]
@@ -222,8 +224,6 @@ def _reached(settings: Settings, name: str) -> log_positions.Reached | None:
 
 def _settings(settings: Settings, _: dict[str, str]) -> Said:
     """Flows, prompts, calendar, the Asterisk configuration, addresses and secrets of the CRM and the alert channels."""
-    if not settings.paths.root.exists():
-        return  # a folder that is mistyped must not be made, with secrets of its own; the disk's finding says so
     faults = faults_of(settings)
     for fault in faults[:MOST_TOLD]:
         yield State.BAD, fault
@@ -253,11 +253,11 @@ def _clock(_: Settings, __: dict[str, str]) -> Said:
 
 def _disk(settings: Settings, _: dict[str, str]) -> Said:
     try:
-        trouble = disk_trouble(settings.paths.root)
+        trouble = disk_trouble(settings.paths.root) or folder_trouble(settings.paths)
     except OSError as error:
         yield State.BAD, f"{settings.paths.root}: the state folder can't be looked at: {error.strerror}; set STATE to where ivrd runs"
         return
-    yield (State.BAD, trouble) if trouble else (State.OK, f"{settings.paths.root}: the disk has room")
+    yield (State.BAD, trouble) if trouble else (State.OK, f"{settings.paths.root}: the disk has room, and recordings can be kept")
 
 
 def _json(body: bytes) -> Any:

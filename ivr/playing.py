@@ -179,7 +179,10 @@ class Player:
             raise AgiCallerGoneError
         self._ahead = ""
         target = self._recordings / reference
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        try:
+            await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        except OSError as error:  # the fallback records into the spool, so it can still take what is said
+            raise AgiFailureError(f"{target.parent}: the folder for recordings can't be made: {error.strerror}; mend it") from error
         reply = await self._call.send(
             "RECORD FILE", str(target), "wav", "#", str(effect.longest_s * 1000), "BEEP", f"s={effect.silence_s}",
             timeout_s=effect.longest_s + effect.silence_s + MARGIN_S,

@@ -90,7 +90,7 @@ def _finished(contact: Contact, fact: session.FlowFinished) -> None:
 
 
 def _failed(contact: Contact, fact: session.FlowFailed) -> None:
-    contact.failure = fact.reason
+    contact.failure = contact.failure or fact.reason  # what follows from a failure is not its cause
     contact.resume = None  # whatever queue comes next is not the one the walk asked for
 
 

@@ -113,6 +113,17 @@ def test_what_the_daemon_says_of_itself(tmp_path: Path, body: Any, status: int, 
     assert (states(found, "daemon")[0], told in sentences(found, "daemon")) == (state, True)
 
 
+def test_a_folder_that_recordings_cant_go_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recordings").touch()
+    assert f"{tmp_path}/recordings: there is no such folder" in sentences(examine(settings(tmp_path)), "disk")
+
+
+def test_a_state_that_is_mistyped_is_not_made(tmp_path: Path) -> None:
+    found = examine(settings(tmp_path / "typo"))
+    assert "set STATE to where ivrd runs" in sentences(found, "disk")
+    assert not (tmp_path / "typo").exists()
+
+
 def test_another_program_on_the_managers_port_is_no_asterisk(tmp_path: Path) -> None:
     with listening(b"SSH-2.0-OpenSSH_9.2\r\n") as ami:
         found = examine(settings(tmp_path, ami=ami))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -177,6 +178,15 @@ async def test_a_fault_of_ours_ends_in_the_apology_and_the_lines_queue(tmp_path:
         assert caller.played[-1] == "ivrd/fallback-apology"
         assert (caller.variables["IVR_NEXT"], caller.variables["IVR_QUEUE"], caller.done) == ("queue", "complaint", True)
         assert contact.failure == "ZeroDivisionError: a bug"
+
+
+async def test_where_no_recording_can_be_kept_the_fallback_takes_what_is_said(house: Inside) -> None:
+    shutil.rmtree(house.house.recordings, ignore_errors=True)
+    house.house.recordings.touch()
+    caller = FakeCaller(["4", "#", "1", "t5", "#"])
+    contact = await house.call(caller)
+    assert not caller.done
+    assert "the folder for recordings can't be made" in (contact.failure or "")
 
 
 async def test_when_asterisk_refuses_everything_the_fallback_gets_the_call(house: Inside) -> None:
