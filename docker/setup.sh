@@ -77,7 +77,8 @@ find_python() {
             return
         fi
     done
-    fail "ivrd needs Python 3.11 or newer; ${PYTHON:-python3} is $("${PYTHON:-python3}" -V 2>&1 || true)." \
+    found=$("${PYTHON:-python3}" -V 2>/dev/null) || found="not here, or doesn't start"
+    fail "ivrd needs Python 3.11 or newer; ${PYTHON:-python3} is $found." \
         "On Debian 12: apt-get install python3; elsewhere give it as PYTHON=/path/to/python3.11."
 }
 
@@ -279,7 +280,8 @@ set_up_asterisk() {
 
 # ---------------------------------------------------------------------------------------------------- all of it
 
-mkdir -p "$CACHE"
+mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] && [ -w . ] ||
+    fail "$(id -un) may not write in $HERE, which belongs to $(stat -c %U .): work as its owner, or in a clone of your own."
 if command -v flock >/dev/null 2>&1; then
     exec 9>"$CACHE/setup.lock"
     flock -n 9 || {
