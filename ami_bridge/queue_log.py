@@ -182,9 +182,10 @@ class QueueLogReader:
         length = talked_s(row)
         if length is None or (row.queue, row.agent, row.call) in self._talks:
             return row
-        talks = [(call, since) for (queue, agent, call), since in self._talks.items() if (queue, agent) == (row.queue, row.agent)]
-        fitting = [call for call, since in talks if since and abs((row.at - since).total_seconds() - length) <= _ROUNDED_S]
-        return replace(row, call=fitting[-1]) if fitting else row
+        talks = [(call, since) for (queue, agent, call), since in self._talks.items() if since and (queue, agent) == (row.queue, row.agent)]
+        wrong_by = {call: abs((row.at - since).total_seconds() - length) for call, since in talks}
+        call = min(wrong_by, key=wrong_by.__getitem__, default="")
+        return replace(row, call=call) if call and wrong_by[call] <= _ROUNDED_S else row
 
     def _begun(self, row: Row, facts: tuple[AnyFact, ...]) -> tuple[AnyFact, ...]:
         """The facts, and before them what is known of the beginning of a visit that this log doesn't hold."""
