@@ -20,7 +20,7 @@ from ami_bridge.ami_session import AmiRefused, AmiTimeout, AmiUnavailable
 from ami_bridge.facts import CallerQueued
 from ivr.alerts.consequence import covering
 from ivr.alerts.messages import BOOKS_AGREE, BOOKS_DRIFT, BooksAlert, channel_of, row
-from ivr.domain.conservation import Drift, Flow, Kind, log_drifts, sentence, waiting_drifts
+from ivr.domain.conservation import Drift, Flow, Kind, counted, log_drifts, sentence, waiting_drifts
 from ivr.domain.contact_book import OURS
 from ivr.domain.contacts import Contact, Quality
 from ivr.domain.ledger import Source
@@ -162,7 +162,8 @@ class ConservationWatch:
     async def _tell(self, lasting: frozenset[Drift]) -> None:
         if not self._alerts.channels:
             return
-        alert = BooksAlert(self._clock(), not lasting, len(lasting), sentence(lasting))
+        counts = tuple((queue, kind.value, count) for (queue, kind), count in counted(lasting).items())
+        alert = BooksAlert(self._clock(), not lasting, len(lasting), sentence(lasting), counts)
         if await self._database.write(partial(_write, alerts=self._alerts, alert=alert)):
             self._after_commit()
 

@@ -29,7 +29,9 @@ class EmailAlerts:
         if isinstance(alert, LossAlert):
             return await self._mail(message_id, self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
         if isinstance(alert, BooksAlert):
-            return await self._mail(message_id, self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
+            return await self._mail(
+                message_id, self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence, counts=alert.counts)
+            )
         if isinstance(alert, CaseAlert):
             return await self._mail(message_id, case_text(self._wording, alert))
         return await self._mail(message_id, self._wording.abandoned(alert))

@@ -34,15 +34,20 @@ class LossAlert:
 
 @dataclass(frozen=True, slots=True)
 class BooksAlert:
-    """Our books and Asterisk's stopped agreeing, or agree again. ``sentence`` says in English what doesn't; it names no caller."""
+    """Our books and Asterisk's stopped agreeing, or agree again. ``sentence`` says in English what doesn't; it names no caller.
+
+    ``counts``: the same as (queue, ``ivr.domain.conservation.Kind``, how many), for other words.
+    """
 
     at: datetime
     agree: bool
     drifts: int
     sentence: str
+    counts: tuple[tuple[str, str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return {"at": self.at.isoformat(), "agree": self.agree, "drifts": self.drifts, "sentence": self.sentence}
+        told = {"agree": self.agree, "drifts": self.drifts, "sentence": self.sentence, "counts": [list(count) for count in self.counts]}
+        return {"at": self.at.isoformat(), **told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ def alert_of(parcel: Parcel) -> Alert:
     if parcel.topic == CALL_ABANDONED:
         return AbandonedCall.from_json(stored)
     if parcel.topic in (BOOKS_DRIFT, BOOKS_AGREE):
-        return BooksAlert(datetime.fromisoformat(stored["at"]), stored["agree"], stored["drifts"], stored["sentence"])
+        counts = tuple((str(queue), str(kind), int(count)) for queue, kind, count in stored.get("counts", ()))
+        return BooksAlert(datetime.fromisoformat(stored["at"]), stored["agree"], stored["drifts"], stored["sentence"], counts)
     if parcel.topic in CASE_TOPICS:
         return CaseAlert.from_json(stored)
     turn = next(turn for turn, topic in LOSS_RATE.items() if topic == parcel.topic)

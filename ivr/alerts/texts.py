@@ -20,6 +20,14 @@ _WHERE: dict[Language, dict[Where, str]] = {
     "en": {Where.MENU: "in the menus", Where.WAITING: "waiting", Where.RINGING: "ringing", Where.REFUSED: "queue full or unstaffed"},
 }
 
+_DRIFTS = {
+    "unknown": "{queue}有 {count} 位客户在 Asterisk 队列中等待，系统没有记录",
+    "ghost": "{queue}有 {count} 位客户在系统中显示等待，但不在 Asterisk 队列中",
+    "log_only": "{queue}有 {count} 次排队只见于 queue_log",
+    "visit_only": "{queue}有 {count} 次排队不见于 queue_log",
+    "cells": "{queue}有 {count} 个一刻钟的数据不平衡",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -78,13 +86,15 @@ class Wording:
         why = "too few calls to judge by" if turn.why is Why.TOO_FEW_CALLS else f"clearly below the threshold of {threshold:.0%} again"
         return f"**Loss rate recovered** {name}\n>{counted}\n>Why: {why}"
 
-    def books(self, at: datetime, *, agree: bool, sentence: str) -> str:
-        """Our books and Asterisk's own don't agree, or do again."""
+    def books(self, at: datetime, *, agree: bool, sentence: str, counts: Sequence[tuple[str, str, int]] = ()) -> str:
+        """Our books and Asterisk's own don't agree, or do again. ``sentence`` is English, ``counts`` the same without words."""
         when = at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
         if self.language == "zh":
             if agree:
                 return f"**话务数据恢复一致**\n>时间：{when}"
-            return f"**话务数据不一致** 与 Asterisk 或 queue_log 不符，报表可能有误\n>详情：{sentence}\n>时间：{when}"
+            known = [_DRIFTS[kind].format(queue=self.line(queue), count=count) for queue, kind, count in counts if kind in _DRIFTS]
+            what = "；".join(known) or sentence
+            return f"**话务数据不一致** 与 Asterisk 或 queue_log 不符，报表可能有误\n>详情：{what}\n>时间：{when}"
         if agree:
             return f"**The books agree again**\n>Time: {when}"
         return f"**The books don't agree** with Asterisk or queue_log; figures may be wrong\n>What: {sentence}\n>Time: {when}"

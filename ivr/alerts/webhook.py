@@ -48,7 +48,7 @@ class AlertWebhook:
             }
             return await self._post(message_id, LOSS_RATE[alert.turn.turn], alert.at, data)
         if isinstance(alert, BooksAlert):
-            text = self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence)
+            text = self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence, counts=alert.counts)
             books: dict[str, Any] = {"drifts": alert.drifts, "what": alert.sentence, "text": text}
             return await self._post(message_id, BOOKS_AGREE if alert.agree else BOOKS_DRIFT, alert.at, books)
         if isinstance(alert, CaseAlert):

@@ -40,7 +40,7 @@ class WecomRobot:
         if isinstance(alert, LossAlert):
             return await self.say(self._wording.loss(alert.line, alert.turn, alert.window_minutes, alert.threshold))
         if isinstance(alert, BooksAlert):
-            return await self.say(self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence))
+            return await self.say(self._wording.books(alert.at, agree=alert.agree, sentence=alert.sentence, counts=alert.counts))
         if isinstance(alert, CaseAlert):
             return await self.say(case_text(self._wording, alert))
         return await self.say(self._wording.abandoned(alert))

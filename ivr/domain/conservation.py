@@ -99,7 +99,12 @@ def sentence(drifts: Iterable[Drift]) -> str:
         Kind.VISIT_ONLY: "have a visit that queue_log doesn't know",
         Kind.CELLS: "quarters of an hour don't add up",
     }
-    counted: dict[tuple[str, Kind], int] = {}
+    return "; ".join(f"{queue}: {count} {words[kind]}" for (queue, kind), count in counted(drifts).items())
+
+
+def counted(drifts: Iterable[Drift]) -> dict[tuple[str, Kind], int]:
+    """How many of each kind in each queue."""
+    found: dict[tuple[str, Kind], int] = {}
     for drift in sorted(drifts):
-        counted[drift.queue, drift.kind] = counted.get((drift.queue, drift.kind), 0) + 1
-    return "; ".join(f"{queue}: {count} {words[kind]}" for (queue, kind), count in counted.items())
+        found[drift.queue, drift.kind] = found.get((drift.queue, drift.kind), 0) + 1
+    return found

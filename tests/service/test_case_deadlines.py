@@ -21,6 +21,7 @@ from ivr.alerts.texts import Wording
 from ivr.cases import Cases
 from ivr.domain.case_deadlines import Level, deadlines
 from ivr.domain.cases import Finding, Step, StepTaken
+from ivr.domain.conservation import Kind
 from ivr.follow_up import promise_follow_up, withdraw_follow_up
 from ivr.promises import Promises, Terms, allow_list
 from ivr.settings import AlertChannel, Alerts, Settings
@@ -159,6 +160,13 @@ def test_the_words_of_a_case(language: str, rejections: int, lines: list[str]) -
     alert = CaseAlert("C1", "complaint", NOW + timedelta(hours=2), Level.MANAGER, "verified", NOW, rejections)
     assert CaseAlert.from_json(alert.as_json()) == alert
     assert case_text(wording, alert).splitlines()[: len(lines)] == lines
+
+
+def test_drifting_books_are_told_in_the_channels_language() -> None:
+    wording = Wording("zh", ZONE, {"hr": "人力资源"})
+    for kind in Kind:
+        told = wording.books(NOW, agree=False, sentence="hr: 2 …", counts=(("hr", kind.value, 2),)).splitlines()[1]
+        assert (told.startswith(">详情：人力资源有 2 "), "hr" in told) == (True, False)
 
 
 def test_the_levels_stand_at_half_four_fifths_and_all_of_three_days() -> None:

@@ -183,6 +183,7 @@ def test_r13_a_case_walks_through_the_command_line(runner: CliRunner) -> None:
         record = json.loads(result.stdout)
         assert (record["state"], record["verdict"], record["next_step"]) == (state, "unfounded", after)
         assert (record["steps"][-1]["action"], record["steps"][-1]["by"]) == (words[0], words[words.index("--by") + 1])
+        assert (record["answer_by"] is None) == (state != "verified"), "R18: he waits until he is told"
     shown = runner.invoke(app, ["complaints", "show", NUMBER], env={"COLUMNS": "200"}).stdout
     assert "[bold]used wrongly[/bold]" in shown, "what people wrote is shown as they wrote it"
     assert runner.invoke(app, ["complaints", "list"]).exit_code == 0
@@ -196,6 +197,13 @@ def test_r17_who_was_told_is_promised_a_follow_up_call(runner: CliRunner, tmp_pa
         assert runner.invoke(app, ["complaints", *words, "--json"]).exit_code == 0
     (promise,) = json.loads(runner.invoke(app, ["callbacks", "list", "--json"]).stdout)
     assert (promise["reason"], promise["line"], promise["number"]) == ("follow_up", "complaint", "+86139****9000")
+    reopen = ["complaints", "reopen", NUMBER, "--by", "Li Na", "--note", "rejects it", "--seen"]
+    late = runner.invoke(app, [*reopen, "2"])
+    assert (late.exit_code, "Wang Wei has taken a step" in late.stderr) == (1, True)
+    reopened = json.loads(runner.invoke(app, [*reopen, "3", "--json"]).stdout)
+    assert (reopened["state"], reopened["rejections"], reopened["next_step"]) == ("verified", 1, "inform")
+    (promise,) = json.loads(runner.invoke(app, ["callbacks", "list", "--json"]).stdout)
+    assert (promise["state"], promise["last_result"]) == ("cancelled", "rejected"), "R19: he has said it before we asked"
 
 
 def test_a_number_that_may_not_be_called_doesnt_hold_the_case_up(runner: CliRunner, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from support.house import ZONE, new_database
 from support.outgoing import NOW, SEALER, Clock, file_complaint, rows, run_for
 
 from ivr import recording_links
-from ivr.alerts.messages import CaseAlert, LossAlert
+from ivr.alerts.messages import BooksAlert, CaseAlert, LossAlert
 from ivr.alerts.texts import Wording
 from ivr.alerts.webhook import AlertWebhook
 from ivr.cases import Cases
@@ -236,6 +236,7 @@ def alerts_as_sent() -> list[tuple[str, Any]]:
         ("send_collected", [call, AbandonedCall("7.2", "hr", "+86138****8000", Where.REFUSED, None, 0.0, NOW)]),
         ("send", LossAlert("hr", NOW, LossTurn(Turn.HIGH, Why.CROSSED, 4, 10, 0.4), 30, 0.3)),
         ("send", LossAlert("hr", NOW, LossTurn(Turn.RECOVERED, Why.TOO_FEW_CALLS, 0, 0, None), 30, 0.3)),
+        ("send", BooksAlert(NOW, False, 2, "hr: 2 entered by queue_log and have no visit", (("hr", "log_only", 2),))),
         ("send", CaseAlert("C1", None, NOW, Level.REMINDER, "open", NOW)),
         ("send", CaseAlert("C1", "hr", NOW, Level.MANAGER, "verified", NOW, 3)),
     ]
@@ -249,7 +250,15 @@ async def test_every_alert_is_what_the_schema_says() -> None:
             assert await getattr(sink, method)(f"id-{i}", alert) == Delivered()
     await poster.close()
     types = [message["type"] for message in receiver.taken.values()]
-    assert types == ["call.abandoned", "calls.abandoned", "loss_rate.high", "loss_rate.recovered", "case.due", "case.rejected"]
+    assert types == [
+        "call.abandoned",
+        "calls.abandoned",
+        "loss_rate.high",
+        "loss_rate.recovered",
+        "books.drift",
+        "case.due",
+        "case.rejected",
+    ]
     for message in receiver.taken.values():
         schema("alert-webhook.json").validate(message)
 
