@@ -43,6 +43,8 @@ def kind_of(file: Path) -> Kind:
         return Kind.QUEUE_LOG
     if headers or head.startswith(BANNER_START):
         return Kind.AMI
+    if not head and file.name.startswith("queue_log"):
+        return Kind.QUEUE_LOG  # of an hour in which no queue was used
     what = "it is empty" if not head else "no line of its beginning is `Event: …` or `time|call|queue|agent|VERB…`"
     raise RecordingError(f"{file}: this is neither an AMI stream nor a queue_log: {what}")
 

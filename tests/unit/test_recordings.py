@@ -37,6 +37,7 @@ def test_a_file_is_what_stands_in_it(tmp_path: Path) -> None:
     assert kind_of(written(tmp_path, TIMEOUT.read_bytes(), "queue_log")) is Kind.AMI
     assert kind_of(written(tmp_path, LOG.read_bytes(), "stream.ami")) is Kind.QUEUE_LOG
     assert kind_of(written(tmp_path, gzip.compress(LOG.read_bytes()), "packed")) is Kind.QUEUE_LOG
+    assert kind_of(written(tmp_path, b"", "queue_log")) is Kind.QUEUE_LOG
     assert kind_of(written(tmp_path, b"Asterisk Call Manager/11.0.0\r\n", "nothing_yet")) is Kind.AMI
 
 
