@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -13,39 +13,35 @@ import structlog
 from ami_bridge.agi import AgiCall, AgiServer, AgiSettings
 from ami_bridge.facts import AnyFact
 from ami_bridge.link import AmiLink
-from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState
-from ami_bridge.plan import AsteriskPlan
-from callflows.calendar import CalendarError
+from ami_bridge.link_state import AmiAddress, LinkSettings
 from callflows.flow import NODE_FAULTS
 from ivr import sole_daemon
 from ivr.alerts.cases import CaseWatch
 from ivr.alerts.consequence import abandoned_call_alert
-from ivr.asking_webhooks import FlowWebhooks
 from ivr.asterisk_plan import asterisk_plan
 from ivr.bookkeeping import Bookkeeping
 from ivr.calling_back import CallingBack, LineHours
+from ivr.condition import Condition
 from ivr.database_hold import DatabaseHold, hold_database
 from ivr.disk import disk_trouble
-from ivr.flow_fitness import UnfitFlowsError
 from ivr.furnishing import Furnishing
 from ivr.intake import Intake
-from ivr.outbox import Outbox
-from ivr.outgoing import flow_webhooks_from, outbox_from
+from ivr.outgoing import outbox_from
 from ivr.posting import Poster
 from ivr.promises import Promises, Terms, allow_list
 from ivr.queue_log_source import log_file_of
 from ivr.session import Session
-from ivr.settings import DATA_KEY, Settings, SettingsError
+from ivr.settings import DATA_KEY, Settings
 from ivr.sole_daemon import AnotherDaemonError
 from ivr.spool_import import SpoolImporter
+from ivr.start_errors import StartError, in_sentences, listening
 from ivr.store.database import Database, StoreError
-from ivr.store.sealing import SealBrokenError, Sealer
+from ivr.store.sealing import Sealer
 from ivr.supervision import Supervision
 from ivr.totals import counting
 from ivr.tracking import Tracker
-from ivr.vip_list import VipList
 from ivr.watchdog import LoopWatchdog
-from ivr.web import Readiness, WebServer
+from ivr.web import WebServer
 
 log = structlog.get_logger(__name__)
 
@@ -55,28 +51,26 @@ HOLD = "database-hold"
 DELIVERING = frozenset({"outbox", "callbacks", "reports"})  # tasks that no second daemon may run beside
 
 
-class StartError(Exception):
-    """The daemon can't start; ``sentences`` say what is wrong and what to do."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
-
-
 class Daemon:
     """One process's whole. ``run`` returns the exit code."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises StartError."""
         self._settings = settings
         self._stop = asyncio.Event()
         self._hold: DatabaseHold | None = None
         self._open_files()
-        self._plan = _plan(settings)
+        with in_sentences(settings.store_url):
+            self._put_together()
+
+    def _put_together(self) -> None:
+        settings = self._settings
+        self._plan = asterisk_plan(settings)
         self._database = Database(settings.store_url)
         self._sealer = Sealer(settings.paths.secret(DATA_KEY))
         self._promises = Promises(self._sealer, allow_list(settings), Terms.of(settings, self._plan.fallback_queue))
         self._poster = Poster()
-        self._outbox = _outbox(settings, self._database, self._sealer, self._poster)
+        self._outbox = outbox_from(settings, self._database, self._sealer, self._poster)
         self._tracker = Tracker(
             self._database,
             self._sealer,
@@ -100,10 +94,19 @@ class Daemon:
             country=settings.hotline.country,
             area_code=settings.hotline.area_code,
         )
-        self._furnishing = self._furnish()
+        self._furnishing = Furnishing(
+            settings,
+            self._database,
+            self._sealer,
+            tracker=self._tracker,
+            intake=self._intake,
+            promises=self._promises,
+            poster=self._poster,
+            default_queue=self._plan.fallback_queue,
+        )
         self._agi = AgiServer(self._agi_settings(), self._drive)
         self._link = AmiLink(self._ami_address(), on_fact=self._on_fact, settings=self._link_settings())
-        self._books = self._bookkeeping()
+        self._books = Bookkeeping(settings, self._database, self._sealer, self._tracker, self._link, wake_outbox=self._outbox.wake)
         self._calling_back = CallingBack(
             settings,
             self._database,
@@ -137,7 +140,9 @@ class Daemon:
         )
         hours = LineHours(self._furnishing.hours.calling_calendars, settings.zone)
         self._case_watch = CaseWatch(self._database, settings.alerts, hours, after_commit=self._outbox.wake)
-        self._web = WebServer(settings.console.host, settings.shifted(settings.console.port), self.readiness, self._supervision.console)
+        self._condition = Condition(settings.paths.root, self._agi, self._link, self._database, self._outbox, self._books, self._furnishing)
+        port = settings.shifted(settings.console.port)
+        self._web = WebServer(settings.console.host, port, self._condition.readiness, self._supervision.console)
 
     def _open_files(self) -> None:
         paths = self._settings.paths
@@ -154,29 +159,6 @@ class Daemon:
             raise StartError([f"{paths.root}: the state folder can't be written: {error.strerror}; mend it or set STATE"]) from error
         if sentence := disk_trouble(paths.root):
             raise StartError([sentence])
-
-    def _bookkeeping(self) -> Bookkeeping:
-        try:
-            return Bookkeeping(self._settings, self._database, self._sealer, self._tracker, self._link, wake_outbox=self._outbox.wake)
-        except SettingsError as error:
-            raise StartError(error.problems) from error
-
-    def _furnish(self) -> Furnishing:
-        try:
-            return Furnishing(
-                self._settings,
-                self._database,
-                self._sealer,
-                tracker=self._tracker,
-                intake=self._intake,
-                promises=self._promises,
-                poster=self._poster,
-                default_queue=self._plan.fallback_queue,
-            )
-        except CalendarError as error:
-            raise StartError(str(error).splitlines()) from error
-        except SettingsError as error:
-            raise StartError(error.problems) from error
 
     def _agi_settings(self) -> AgiSettings:
         agi = self._settings.agi
@@ -246,14 +228,12 @@ class Daemon:
             await self._shut_down(tasks)
 
     async def _hold_database(self) -> DatabaseHold:
-        try:
+        with in_sentences(self._settings.store_url):
             self._hold = await asyncio.to_thread(hold_database, self._settings.store_url)
-        except (AnotherDaemonError, StoreError) as error:
-            raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
         return self._hold
 
     async def _open_store(self) -> None:
-        try:
+        with in_sentences(self._settings.store_url):
             if await asyncio.to_thread(self._database.upgrade):
                 log.info("database schema brought up to date")
             running = await self._tracker.restore()
@@ -261,24 +241,15 @@ class Daemon:
             await self._books.open()
             await self._supervision.seed()
             await self._furnishing.open()
-        except UnfitFlowsError as error:
-            raise StartError(error.sentences) from error
-        except (StoreError, SealBrokenError) as error:
-            raise StartError([f"{_without_password(self._settings.store_url)}: {error}"]) from error
         if running:
             log.info("calls that ran when the daemon stopped are taken up", calls=running)
 
     async def _listen(self) -> None:
-        settings = self._settings
-        try:
+        agi, console = self._settings.agi, self._settings.console
+        with listening(agi.host, self._plan.agi_port, "agi.port"):
             await self._agi.start()
-        except OSError as error:
-            raise StartError([_port_sentence(settings.agi.host, self._plan.agi_port, "agi.port", error)]) from error
-        try:
+        with listening(console.host, self._settings.shifted(console.port), "console.port"):
             await self._web.start()
-        except OSError as error:
-            port = settings.shifted(settings.console.port)
-            raise StartError([_port_sentence(settings.console.host, port, "console.port", error)]) from error
 
     async def _meet_asterisk(self) -> None:
         """Asterisk must be there at the start; later it may come and go."""
@@ -301,7 +272,7 @@ class Daemon:
     async def _tell_ready(self) -> None:
         for sentence in NODE_FAULTS:
             log.warning("a package's node is left out", what=sentence)
-        state = await self.readiness()
+        state = await self._condition.readiness()
         for sentence in state.degraded:
             log.warning("degraded", what=sentence)
         log.info(
@@ -310,27 +281,6 @@ class Daemon:
             asterisk=self._link.status.asterisk_version,
             flow=self._furnishing.flows.in_service.version,
         )
-
-    async def readiness(self) -> Readiness:
-        missing, degraded = [], []
-        if not self._agi.listening:
-            missing.append("the FastAGI server is not listening")
-        status = self._link.status
-        if status.state not in (LinkState.UP, LinkState.SYNCHRONISING):
-            degraded.append(f"the link to Asterisk's manager is down: {status.trouble or status.state.value}")
-        try:
-            await self._database.probe()
-        except StoreError as error:
-            degraded.append(str(error))
-        if sentence := disk_trouble(self._settings.paths.root):
-            degraded.append(sentence)
-        degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
-        degraded += [*self._books.troubles, *self._furnishing.troubles]
-        problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
-        if problems:
-            degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
-        versions = {"asterisk": status.asterisk_version, "flows": self._furnishing.flows.in_service.version}
-        return Readiness(missing, degraded, versions)
 
     async def _wait_for_stop(self) -> None:
         await self._stop.wait()
@@ -344,11 +294,19 @@ class Daemon:
         self._calling_back.nudge()
 
     async def _on_fact(self, fact: AnyFact) -> None:
-        self._tracker.apply(fact)
-        self._supervision.on_fact(fact)
-        self._furnishing.on_fact(fact)
-        self._books.on_fact(fact)
-        self._calling_back.on_fact(fact)
+        """To everybody who listens: a fault in one of them must not keep it from the others."""
+        for listener in (self._tracker.apply, self._supervision.on_fact, self._furnishing.on_fact, self._books.on_fact):
+            self._tell(listener, fact)
+        self._tell(self._calling_back.on_fact, fact)
+
+    @staticmethod
+    def _tell(listener: Callable[[AnyFact], None], fact: AnyFact) -> None:
+        try:
+            listener(fact)
+        except Exception:
+            log.exception(
+                "a part of the daemon failed over a fact, which is lost to it", fact=type(fact).__name__, part=listener.__qualname__
+            )
 
     async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
         """No new calls; running ones may end; then everything is written and closed."""
@@ -381,37 +339,3 @@ def _named(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 def _reason(task: asyncio.Task[None]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
-
-
-def _plan(settings: Settings) -> AsteriskPlan:
-    try:
-        return asterisk_plan(settings)
-    except SettingsError as error:
-        raise StartError(error.problems) from error
-
-
-def _outbox(settings: Settings, database: Database, sealer: Sealer, poster: Poster) -> Outbox:
-    try:
-        return outbox_from(settings, database, sealer, poster)
-    except SettingsError as error:
-        raise StartError(error.problems) from error
-
-
-def _webhooks(settings: Settings, poster: Poster) -> FlowWebhooks:
-    try:
-        return flow_webhooks_from(settings, poster)
-    except SettingsError as error:
-        raise StartError(error.problems) from error
-
-
-def _vips(settings: Settings) -> VipList:
-    return VipList(settings.customers.vip_file, settings.hotline.country, settings.hotline.area_code)
-
-
-def _port_sentence(host: str, port: int, setting: str, error: OSError) -> str:
-    return f"can't listen on {host}:{port} ({setting}): {error.strerror or error}; stop what uses it, or set another port or PORT_OFFSET"
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at else url

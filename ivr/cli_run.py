@@ -9,8 +9,9 @@ import typer
 import uvloop
 
 from ivr import log
-from ivr.app import Daemon, StartError
+from ivr.app import Daemon
 from ivr.cli_common import ConfigOption, fail, settings_from
+from ivr.start_errors import StartError
 
 COLLECTOR = (700, 10, 10)  # Python's own thresholds, which ``ivr.cli`` widened for commands that end soon
 
