@@ -53,7 +53,7 @@ _all_open = asyncio.Event()
 MANNERS: dict[Phones, Manners] = {
     "brisk": Manners(ring_s=(0.3, 0.3), talk_s=(2.0, 2.0)),
     "slow": Manners(ring_s=(1.0, 1.0), talk_s=(50.0, 50.0)),
-    "patient": Manners(ring_s=(4.0, 4.0), talk_s=(10.0, 10.0)),
+    "patient": Manners(ring_s=(4.0, 4.0), talk_s=(25.0, 25.0)),
     "chatty": Manners(ring_s=(4.0, 4.0), talk_s=(60.0, 60.0)),
     "deaf": Manners(ring_s=(3600.0, 3600.0), talk_s=(1.0, 1.0)),
 }
