@@ -134,9 +134,10 @@ class Walk:
                 continue
             finally:
                 came_back = None
-            if not taken:
+            exits = node.exits()
+            if not taken and not exits:
                 return
-            self._go(node.exits(), taken)
+            self._go(exits, taken)  # a switch may have an exit named "", for no value
 
     def _flow(self, name: str) -> Flow:
         try:

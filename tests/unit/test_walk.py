@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from callflows.effects import Effect, FileComplaint, Queue, Say
+from callflows.effects import Effect, EnterNode, FileComplaint, Queue, Say
 from callflows.loader import load
 from callflows.nodes.variables import Secret
 from callflows.outcomes import CallerHungUp, ComplaintFiled, DialEnd, DialLeft, Digits, Done, NoInput, Outcome, QueueEnd, QueueLeft
@@ -142,6 +142,11 @@ def one(nodes: str) -> Walk:
 def test_a_flow_that_is_stuck_says_so_in_a_sentence(nodes: str, sentence: str) -> None:
     with pytest.raises(FlowStuckError, match=sentence):
         played(one(nodes))
+
+
+def test_the_case_of_no_value_leads_on() -> None:
+    walk = one('  a: {switch: x, cases: {"": b, _: a}}\n  b: {hang_up: {zh: 再见}}')
+    assert [effect.node for effect in played(walk) if isinstance(effect, EnterNode)] == ["a", "b"]
 
 
 def test_a_call_that_comes_back_to_where_it_never_left_says_so() -> None:
