@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import structlog
 
 from ami_bridge.agi_wire import AgiEnvironment, AgiProtocolError, EnvironmentReader, HungUp, Reply, ReplyReader, command
+from ami_bridge.refusal_log import RefusalLog
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +196,12 @@ class AgiServer:
         self._calls: set[asyncio.Task[None]] = set()
         self._pending: dict[asyncio.StreamWriter, None] = {}  # in order of arrival
         self._allowed = frozenset(ipaddress.ip_address(peer) for peer in settings.allowed_peers)
-        self.refused = 0
+        self._refusals = RefusalLog()
+
+    @property
+    def refused(self) -> int:
+        """Connections that were let in to nothing so far."""
+        return self._refusals.count
 
     @property
     def calls(self) -> int:
@@ -248,7 +254,10 @@ class AgiServer:
                 self._refuse(f"{len(self._calls)} calls are running (agi.max_connections)", peer)
             else:
                 writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if call := await self._greet(reader, writer, peer):
+                call = await self._greet(reader, writer, peer)
+                if call and len(self._calls) >= self._settings.max_connections:  # others have come while it was greeted
+                    self._refuse(f"{len(self._calls)} calls are running (agi.max_connections)", peer)
+                elif call:
                     await self._handle(call)
         except OSError:
             pass  # the connection went before or while we spoke: the handler has seen it too
@@ -312,6 +321,4 @@ class AgiServer:
         return address in self._allowed
 
     def _refuse(self, reason: str, peer: object, *, mere_knock: bool = False) -> None:
-        self.refused += 1
-        tell = log.info if mere_knock else log.warning
-        tell("agi connection refused", reason=reason, peer=peer[0] if isinstance(peer, tuple) else None)
+        self._refusals.tell(reason, peer, asyncio.get_running_loop().time(), mere_knock=mere_knock)

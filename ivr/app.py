@@ -140,7 +140,7 @@ class Daemon:
         )
         hours = LineHours(self._furnishing.hours.calling_calendars, settings.zone)
         self._case_watch = CaseWatch(self._database, settings.alerts, hours, after_commit=self._outbox.wake)
-        self._condition = Condition(settings.paths.root, self._agi, self._link, self._database, self._outbox, self._books, self._furnishing)
+        self._condition = Condition(settings.paths, self._agi, self._link, self._database, self._outbox, self._books, self._furnishing)
         port = settings.shifted(settings.console.port)
         self._web = WebServer(settings.console.host, port, self._condition.readiness, self._supervision.console)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from ami_bridge.agi import AgiServer
 from ami_bridge.link import AmiLink
 from ami_bridge.link_state import LinkState
 from ivr.bookkeeping import Bookkeeping
-from ivr.disk import disk_trouble
+from ivr.disk import disk_trouble, folder_trouble
 from ivr.furnishing import Furnishing
 from ivr.outbox import Outbox
+from ivr.settings.paths import StatePaths
 from ivr.store.database import Database, StoreError
 from ivr.web import Readiness
 
@@ -21,9 +21,16 @@ class Condition:
     """Asks the parts each time."""
 
     def __init__(
-        self, root: Path, agi: AgiServer, link: AmiLink, database: Database, outbox: Outbox, books: Bookkeeping, furnishing: Furnishing
+        self,
+        paths: StatePaths,
+        agi: AgiServer,
+        link: AmiLink,
+        database: Database,
+        outbox: Outbox,
+        books: Bookkeeping,
+        furnishing: Furnishing,
     ) -> None:
-        self._root = root
+        self._paths = paths
         self._agi = agi
         self._link = link
         self._database = database
@@ -53,8 +60,11 @@ class Condition:
         except StoreError as error:
             found.append(str(error))
         try:
-            if sentence := await asyncio.to_thread(disk_trouble, self._root):
-                found.append(sentence)
+            found += await asyncio.to_thread(self._of_the_disk)
         except OSError as error:
-            found.append(f"{self._root}: the state folder can't be looked at: {error.strerror}; mend it or set STATE")
+            found.append(f"{self._paths.root}: the state folder can't be looked at: {error.strerror}; mend it or set STATE")
         return found
+
+    def _of_the_disk(self) -> Sequence[str]:
+        """Raises OSError."""
+        return [sentence for sentence in (disk_trouble(self._paths.root), folder_trouble(self._paths)) if sentence]

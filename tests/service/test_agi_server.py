@@ -9,6 +9,7 @@ import pytest
 from support.fake_agi_caller import FakeCaller
 
 from ami_bridge.agi import LARGEST_PENDING, AgiCall, AgiCallerGoneError, AgiFailureError, AgiServer, AgiSettings
+from ami_bridge.refusal_log import PERIOD_S, TOLD_EACH_PERIOD, RefusalLog
 
 Handler = Callable[[AgiCall], Awaitable[None]]
 Start = Callable[..., Awaitable[AgiServer]]
@@ -126,6 +127,16 @@ async def test_a_scan_and_half_open_connections_dont_keep_a_call_out(start: Star
     assert caller.done
     for _, writer in idle:
         writer.close()
+
+
+def test_of_many_refusals_some_are_told_and_the_others_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    refusals = RefusalLog()
+    for second in range(100):
+        refusals.tell("the token is wrong", ("10.0.0.9", 4711), second / 2)
+    assert capsys.readouterr().out.count("agi connection refused") == TOLD_EACH_PERIOD
+    refusals.tell("the token is wrong", ("10.0.0.9", 4711), PERIOD_S + 1)
+    assert f"refused={100 - TOLD_EACH_PERIOD}" in capsys.readouterr().out
+    assert refusals.count == 101
 
 
 async def test_a_running_call_goes_on_while_others_scan(start: Start) -> None:
