@@ -43,13 +43,14 @@ class Condition:
         status = self._link.status
         degraded = []
         if status.state not in (LinkState.UP, LinkState.SYNCHRONISING):
-            degraded.append(f"the link to Asterisk's manager is down: {status.trouble or status.state.value}")
+            why = status.trouble or status.state.value
+            degraded.append(f"the link to Asterisk's manager is down: {why}; does it run with what `ivrd asterisk config` writes?")
         degraded += await self._of_the_store()
         degraded += [f"not getting out: {trouble}" for trouble in self._outbox.troubles]
         degraded += [*self._books.troubles, *self._furnishing.troubles]
-        problems = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
-        if problems:
-            degraded.append(f"{len(problems)} prompts are missing or wrong, first: {problems[0].message}; run: ivrd prompts build")
+        found = await asyncio.to_thread(self._furnishing.prompts.check, self._furnishing.wanted_prompts())
+        if problems := [problem for problem in found if problem.severity == "error"]:
+            degraded.append(f"{len(problems)} of the prompts are missing or wrong; the first: {problems[0].message}")
         versions = {"asterisk": status.asterisk_version, "flows": self._furnishing.flows.in_service.version}
         return Readiness(missing, degraded, versions)
 

@@ -21,6 +21,7 @@ from ivr.webhook import excerpt
 MARKDOWN_BYTES = 4096
 DEADLINE_S = 5.0
 TOO_OFTEN = 45009
+NO_SUCH_ROBOT = 93000  # "invalid webhook url"
 BUSY = -1
 REST_S = 60.0
 
@@ -78,4 +79,6 @@ def meaning(answer: Answer) -> Delivery:
         return Delivered()
     if code == TOO_OFTEN:
         return RetryLater(reason, after_s=REST_S)
+    if code == NO_SUCH_ROBOT:
+        return Rejected(f"{reason}; is the key in its url_file that of a robot which still is in the group?")
     return RetryLater(reason) if code == BUSY else Rejected(reason)

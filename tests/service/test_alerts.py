@@ -266,6 +266,7 @@ class TestWecom:
         said = capsys.readouterr()
         assert ([state for _, state, _ in rows(database)], robot.refused) == (["rejected"], [93000])
         assert "errcode 93000" in said.out + said.err
+        assert "is the key in its url_file" in said.out + said.err
         assert "wrong-secret" not in said.out + said.err
 
 
