@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from ami_bridge.asterisk_files import write_configuration
@@ -37,7 +37,7 @@ def faults_of(settings: Settings) -> list[str]:
     ]
 
 
-def warnings_of(settings: Settings) -> list[str]:
+def warnings_of(settings: Settings, now: datetime) -> list[str]:
     """What keeps nothing from running: oddities of flows, recordings that nothing plays, other packages' nodes that can't be used, years
     whose holidays aren't published. A sentence each."""
     try:
@@ -47,7 +47,7 @@ def warnings_of(settings: Settings) -> list[str]:
         return list(NODE_FAULTS)  # the faults say so
     odd = [str(problem) for problem in flow_problems if problem.severity == "warning"]
     odd += [problem.message for problem in _prompt_problems(settings) if problem.severity == "warning"]
-    today = datetime.now(UTC).astimezone(settings.zone).date()
+    today = now.astimezone(settings.zone).date()
     doubtful = [f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today)]
     return [*NODE_FAULTS, *odd, *doubtful]
 

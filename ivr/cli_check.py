@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import typer
 
@@ -16,7 +17,7 @@ app = typer.Typer()
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Settings, flows, calendar, prompts and the Asterisk configuration: every fault with where it is."""
     settings = settings_from(config)
-    faults, warnings = faults_of(settings), warnings_of(settings)
+    faults, warnings = faults_of(settings), warnings_of(settings, datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps({"ok": not faults, "problems": faults, "warnings": warnings}, ensure_ascii=False))
     else:

@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from callflows.calendar import Doubt
 from ivr import cli_hours
+from ivr.checking import warnings_of
 from ivr.cli import app
+from ivr.settings import load
 from ivr.store import users
 from ivr.store.database import Database
 from ivr.store.users import Role
@@ -68,11 +70,12 @@ def test_a_year_without_a_notice_is_marked_and_warned_about(runner: CliRunner) -
     )
 
 
-def test_check_warns_of_it_and_finds_no_fault(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ivr.checking.doubts", lambda calendars, today: [Doubt(2027)])
+def test_the_check_warns_of_it_and_finds_no_fault(runner: CliRunner) -> None:
+    warnings = warnings_of(load(), datetime(2044, 3, 1, tzinfo=UTC))
+    assert [warning.partition(": ")[2] for warning in warnings] == [str(Doubt(2044))]
     checked = json.loads(runner.invoke(app, ["check", "--json"]).stdout)
-    assert [warning.partition(": ")[2] for warning in checked["warnings"]] == [str(Doubt(2027))]
-    assert not any("2027" in problem for problem in checked["problems"])
+    assert checked["warnings"] == warnings_of(load(), datetime.now(UTC))
+    assert not any("notice" in problem for problem in checked["problems"])
 
 
 def test_hours_are_set_shown_and_withdrawn(runner: CliRunner) -> None:

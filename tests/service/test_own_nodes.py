@@ -130,7 +130,10 @@ def test_one_that_cannot_be_used_is_named_by_the_check_and_keeps_nothing_from_ru
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[ivrd.nodes]\nprobe = probe:ProbeNode\n", encoding="utf-8")
-    script = "from ivr.checking import warnings_of\nfrom ivr.settings import load\nprint(*warnings_of(load()), sep='\\n')"
+    script = (
+        "from datetime import UTC, datetime\nfrom ivr.checking import warnings_of\nfrom ivr.settings import load\n"
+        "print(*warnings_of(load(), datetime.now(UTC)), sep='\\n')"
+    )
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "STATE": str(tmp_path / "state")}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True)
     said = "the node 'probe' of probe (probe:ProbeNode) can't be used: probe:ProbeNode is no subclass of callflows.nodes.base.Node"
