@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime
+from functools import partial
 
 from ivr.board import Board
 from ivr.board_snapshot import BoardSnapshot
 from ivr.console.reading import promised
+from ivr.store import case_deadlines
 from ivr.store.database import Database, StoreError
 
 # Changes that come closer together than this are shown together; the promise is 1 s.
@@ -19,6 +23,7 @@ AT_MOST_EVERY_S = 0.3
 # Waits grow and callers become late without anything being reported.
 TICK_WHILE_WAITING_S = 1.0
 TICK_S = 10.0
+OVERDUE_EVERY_S = 30.0
 SHOWN_LOST = 30  # the newest; the rest is a number
 
 
@@ -27,16 +32,28 @@ class TooManyWatchersError(Exception):
 
 
 class LiveBoard:
-    """``latest`` is never older than a second; ``promised`` tells which of its lost callers have been promised a call."""
+    """``latest`` is never older than a second; ``promised`` tells which of its lost callers have been promised a call; ``overdue``, how
+    many complaints wait beyond their time, is looked up now and then."""
 
-    def __init__(self, board: Board, database: Database, most_watchers: int) -> None:
+    def __init__(
+        self,
+        board: Board,
+        database: Database,
+        most_watchers: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._board = board
         self._database = database
         self._most = most_watchers
+        self._clock = clock
+        self._monotonic = monotonic
+        self._looked_up = -OVERDUE_EVERY_S
         self._watchers: set[asyncio.Event] = set()
         self._closed = False
         self.latest: BoardSnapshot = board.snapshot()
         self.promised: dict[str, str] = {}  # latest contact of a lost caller → state of his callback
+        self.overdue = 0
         self.edition = 0  # grows with every publication
 
     async def run(self) -> None:
@@ -55,6 +72,9 @@ class LiveBoard:
         latest = [lost.contact for lost in self.latest.lost[:SHOWN_LOST]]
         with contextlib.suppress(StoreError):  # the board lives without the store; /readyz tells of it
             self.promised = await self._database.read(lambda session: promised(session, latest)) if latest else {}
+            if self._monotonic() - self._looked_up >= OVERDUE_EVERY_S:
+                self.overdue = await self._database.read(partial(case_deadlines.overdue, now=self._clock()))
+                self._looked_up = self._monotonic()
         self.edition += 1
         for event in self._watchers:
             event.set()

@@ -39,7 +39,7 @@ def _board(request: web.Request) -> dict[str, Any]:
     board, settings = found.live.latest, found.settings
     return {
         "board": board,
-        "troubles": troubles(board, settings.loss_target, found.ports.flow_troubles()),
+        "troubles": troubles(board, settings.loss_target, found.ports.flow_troubles(), found.live.overdue),
         "settings": settings,
         "loss": loss_standing(board.total, settings.loss_target),
         "service": service_standing(board.total, settings.service_level_target),

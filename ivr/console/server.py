@@ -43,7 +43,7 @@ class Console:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._metrics = metrics
-        self._live = LiveBoard(board, database, settings.most_streams)
+        self._live = LiveBoard(board, database, settings.most_streams, clock)
         self._live_agents = LiveAgents(settings.most_streams)
         self._desk = Desk(
             settings=settings,

@@ -63,6 +63,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "trouble.nobody": ("{queue}：{count} 位客户在等待，但无坐席在岗。", "{queue}: {count} waiting, and no agent is there."),
     "trouble.late": ("{queue}：{count} 位客户等待已超过 10 秒。", "{queue}: {count} waiting longer than 10 s."),
     "trouble.loss": ("今日呼损率 {rate}，高于目标 {target}。", "Loss rate today is {rate}, over the target of {target}."),
+    "trouble.cases": ("{count} 件投诉已超过答复期限。", "{count} complaints are over their time and not answered."),
     "trouble.empty": ("{queue}：无坐席在岗。", "{queue}: no agent is there."),
     "trouble.flow_refused": (
         "{at} 发布的流程版本 {version} 有误，未启用，仍在使用上一版本，详见日志。",

@@ -63,8 +63,8 @@ def _standing(known: bool, holds: bool, figures: Figures) -> Standing:
     return Standing.BAD if figures.offered >= FEWEST_CALLS else Standing.FEW
 
 
-def troubles(board: BoardSnapshot, loss_target: float, flows: Sequence[FlowTrouble] = ()) -> list[Trouble]:
-    """In the order they should be read."""
+def troubles(board: BoardSnapshot, loss_target: float, flows: Sequence[FlowTrouble] = (), overdue: int = 0) -> list[Trouble]:
+    """In the order they should be read. ``overdue``: complaints that wait beyond their time (R18)."""
     found: list[Trouble] = []
     if board.link_lost_at:
         found.append(Trouble(Severity.BAD, "trouble.link", at=board.link_lost_at))
@@ -76,6 +76,8 @@ def troubles(board: BoardSnapshot, loss_target: float, flows: Sequence[FlowTroub
             found.append(Trouble(Severity.BAD, "trouble.late", queue.name, queue.late))
     if loss_standing(board.total, loss_target) is Standing.BAD:
         found.append(Trouble(Severity.BAD, "trouble.loss", rate=board.total.loss_rate, target=loss_target))
+    if overdue:
+        found.append(Trouble(Severity.WARNING, "trouble.cases", count=overdue))
     found += [Trouble(Severity.WARNING, f"trouble.flow_{flow.kind}", version=flow.version, at=flow.at) for flow in flows]
     if not board.link_lost_at:
         for queue in board.queues:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from ivr.domain.case_deadlines import Level, answer_by, deadlines
+from ivr.domain.cases import WAITING
 from ivr.store.schema import CaseDeadlineRow, ComplaintRow
 
 DUE, TOLD, ANSWERED, OVERTAKEN = "due", "told", "answered", "overtaken"
@@ -63,6 +64,23 @@ def due(session: Session, now: datetime) -> Sequence[DueCase]:
         for row, complaint in session.execute(query)
     }
     return sorted(found.values(), key=lambda case: case.due_at)
+
+
+def overdue(session: Session, now: datetime) -> int:
+    """How many cases are over their time and not answered yet."""
+    query = (
+        select(func.count())
+        .select_from(CaseDeadlineRow)
+        .join(ComplaintRow, ComplaintRow.number == CaseDeadlineRow.complaint)
+        .where(
+            CaseDeadlineRow.state.in_((DUE, TOLD)),
+            CaseDeadlineRow.due_at <= now,
+            CaseDeadlineRow.level == int(max(Level)),
+            CaseDeadlineRow.round == ComplaintRow.rejections,
+            ComplaintRow.state.in_(WAITING),
+        )
+    )
+    return session.scalar(query) or 0
 
 
 def settle(session: Session, case: DueCase, now: datetime) -> bool:

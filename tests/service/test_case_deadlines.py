@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from ivr.domain.conservation import Kind
 from ivr.follow_up import promise_follow_up, withdraw_follow_up
 from ivr.promises import Promises, Terms, allow_list
 from ivr.settings import AlertChannel, Alerts, Settings
+from ivr.store import case_deadlines
 from ivr.store.database import Database
 from ivr.store.schema import CallbackRow, OutboxRow
 
@@ -69,13 +71,14 @@ def watch(database: Database, clock: Clock, hours: Staffed | None = None) -> Cas
 
 async def test_r18_each_level_is_told_once_whoever_looks_how_often(database: Database) -> None:
     file_complaint(database, "7.1")
-    clock, seen = Clock(), []
+    clock, seen, late = Clock(), [], []
     for hours in (35.9, 36.1, 40, 57.7, 60, 72.1, 100):
         clock.now = NOW + timedelta(hours=hours)
         for _ in range(2):  # a restart between the two
             await watch(database, clock).look()
         seen.append(len(told(database)))
-    assert seen == [0, 1, 1, 2, 2, 4, 4]
+        late.append(database.read_now(partial(case_deadlines.overdue, now=clock.now)))
+    assert (seen, late) == ([0, 1, 1, 2, 2, 4, 4], [0, 0, 0, 0, 0, 1, 1])
     assert told(database) == [
         ("alert-desk", "case.due", "REMINDER"), ("alert-desk", "case.escalated", "SUPERVISOR"),
         ("alert-desk", "case.escalated", "MANAGER"), ("alert-boss", "case.escalated", "MANAGER"),

@@ -439,4 +439,6 @@ def test_the_most_urgent_trouble_is_told_first() -> None:
     assert loss_standing(queue_figures([], NOW, Thresholds()), 0.1) is Standing.NONE
     board = BoardSnapshot(1, NOW, NOW, (), figures, (), (), 10, 0, NOW)
     flows = [FlowTrouble("refused", "1f0e9d6c", NOW, "not fit")]
-    assert [trouble.text for trouble in troubles(board, 0.1, flows)] == ["trouble.link", "trouble.loss", "trouble.flow_refused"]
+    assert [trouble.text for trouble in troubles(board, 0.1, flows, 2)] == [
+        "trouble.link", "trouble.loss", "trouble.cases", "trouble.flow_refused",
+    ]  # fmt: skip

@@ -41,11 +41,17 @@
             const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
             morph(board, fresh.body);
             setClock();
-            stale.hidden = true;
+            lost(false);
           }
-        } catch (_) { stale.hidden = false; }
+        } catch (_) { lost(true); }
       } while (again);
       fetching = false;
+    }
+
+    // What was true a while ago must not look as if it were now.
+    function lost(is) {
+      stale.hidden = !is;
+      board.classList.toggle("stale", is);
     }
 
     function setClock() {
@@ -64,7 +70,7 @@
     const events = new EventSource(board.dataset.events);
     events.addEventListener(board.dataset.event || "board", refresh);
     events.addEventListener("error", () => {
-      stale.hidden = false;
+      lost(true);
       // Closed for good (the log-in ended, too many pages): ask in a while whether we may still look.
       if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 10000);
     });
