@@ -144,9 +144,7 @@ class _HeldServer:
             except (StoreError, TimeoutError) as error:
                 # Nothing can be delivered either while the database is away: every delivery is claimed in it first.
                 if not self._lost:
-                    log.error(
-                        "the lock on the database is lost; it is taken again as soon as that answers", reason=str(error) or "no answer"
-                    )
+                    log.error("the lock on the database is lost; it is taken again as soon as it answers", reason=str(error) or "no answer")
                 self._lost = True
 
     def _look(self) -> None:

@@ -229,7 +229,7 @@ def _settings(settings: Settings, _: dict[str, str]) -> Said:
         yield State.BAD, fault
     if len(faults) > MOST_TOLD:
         yield State.BAD, f"and {len(faults) - MOST_TOLD} more: `ivrd check` tells them all"
-    for warning in warnings_of(settings):
+    for warning in warnings_of(settings, datetime.now(UTC)):
         yield State.WARNING, warning
     if not faults:
         yield State.OK, "flows, prompts, calendar, the Asterisk configuration, CRM and alert channels are fit"
