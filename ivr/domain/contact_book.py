@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from ami_bridge import facts as asterisk
 from ivr.domain import call_facts as session
+from ivr.domain import taken_places
 from ivr.domain.contacts import Contact
 from ivr.domain.held_contact import HeldContact
-from ivr.domain.journal import OUT_OF_ORDER
 from ivr.domain.ledger import Entry, Source
 from ivr.domain.reading import Reading
 from ivr.domain.strays import Strays
@@ -105,7 +105,7 @@ class ContactBook:
             return Applied(kept=(entry,))
         if (taken := self._place_taken(entry)) is not None:
             return self._merge(entry, *taken)
-        return self._of_contact(entry)
+        return self._of_contact(entry, self._waits_on(entry))
 
     def entries(self, contact_id: str) -> Sequence[Entry]:
         """What was told of a contact that is still held, by time."""
@@ -169,10 +169,13 @@ class ContactBook:
                 return contact_id
         return None
 
-    def _of_contact(self, entry: Entry) -> Applied:
-        contact_id = self._contact_of(entry.pbx, entry.fact)
+    def _of_contact(self, entry: Entry, taken: Entry | None = None) -> Applied:
+        contact_id = self._contact_of(entry.pbx, (taken or entry).fact)
         if contact_id is not None:
             held = self._held[contact_id]
+            if taken is not None:
+                told = [each for each in (taken, *self._strays.of(entry), entry) if self._note(held, each)]
+                return Applied((self._read(contact_id, held),), tuple(told))
             if not self._note(held, entry):
                 return Applied()
             return Applied((self._read(contact_id, held),), (entry,))
@@ -197,14 +200,16 @@ class ContactBook:
             return (second, caller, fact.place) if second not in (None, caller) and second is not None else None
         if entry.source is not Source.QUEUE_LOG or not self._held[caller].was_handed_over():
             return None
-        joined_at = fact.at - timedelta(seconds=fact.waited)
-        found = [
-            (abs(visit.joined_at - joined_at), second, visit.call)
-            for second, held in self._held.items()
-            if held.pbx == pbx and second != caller and (visit := held.contact.open_visit) and held.may_be_the_wait_of(fact, visit)
-        ]
-        apart, second, call = min(found, default=(OUT_OF_ORDER, "", ""))
-        return (second, caller, call) if second and apart <= OUT_OF_ORDER else None
+        taken = taken_places.second_call(fact, pbx, caller, self._held)
+        return (taken[0], caller, taken[1]) if taken else None
+
+    def _waits_on(self, entry: Entry) -> Entry | None:
+        """In whose place a call waits that this row names first."""
+        row, pbx = entry.fact, entry.pbx
+        if entry.source is not Source.QUEUE_LOG or not isinstance(row, asterisk.CallerWaiting) or self._contact_of(pbx, row) is not None:
+            return None
+        taken = taken_places.renamed(row, pbx, self._held)
+        return Entry(pbx, Source.SESSION, taken) if taken else None
 
     def _merge(self, entry: Entry, second: str, caller: str, place: str) -> Applied:
         """All that was told of the second call is told of the caller."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ami_bridge import facts as asterisk
-from ivr.domain.contacts import Contact, Visit
+from ivr.domain.contacts import Contact
 from ivr.domain.journal import Journal
 from ivr.domain.ledger import Entry
 from ivr.domain.reading import Reading
@@ -31,11 +31,10 @@ class HeldContact:
         given = [entry.fact for entry in (*self.told, *self.logged) if isinstance(entry.fact, asterisk.CallTransferred)]
         return any(fact.kind is asterisk.TransferKind.ATTENDED for fact in given) and not any(fact.place for fact in given)
 
-    def may_be_the_wait_of(self, row: asterisk.CallerWaiting, visit: Visit) -> bool:
-        """Whether the visit that goes on here can be the one that a row without an entry tells of: the position he came at is in both."""
+    def positions_in(self, queue: str) -> set[int]:
+        """At which it came there, as the log tells."""
         entries = (entry.fact for entry in self.logged if isinstance(entry.fact, asterisk.CallerQueued))
-        places = {fact.position for fact in entries if fact.queue == visit.queue}
-        return visit.queue == row.queue and (not row.position or not places or row.position in places)
+        return {fact.position for fact in entries if fact.queue == queue}
 
     def entries(self) -> list[Entry]:
         return sorted((*self.told, *self.logged), key=lambda entry: entry.fact.at)

@@ -352,6 +352,17 @@ def test_a_second_call_in_the_same_queue_is_taken_over_in_the_log_alone() -> Non
     assert visits == [(ANSWERED, at(10), "transfer", CALL), (VisitOutcome.ABANDONED_WAIT, at(12), None, CALL)]
 
 
+def test_a_call_that_nobody_knows_waits_on_in_the_place_of_one_that_came_then_and_there() -> None:
+    """An attended transfer behind Local/…/n, into a queue's wait: nothing tells of it, and the wait's end bears another call."""
+    second = a.CallerQueued(at(12), "", "9.1", "hr", 2, caller="101")
+    rows = logged(L_JOIN, second, a.CallerWaiting(at(46), "", "9.7", "hr", 2, 34.0), a.QueueExited(at(46), "", "9.7", "hr", "HANGUP"))
+    book = ContactBook(any_dialplan=True)
+    applied(book, rows)
+    assert set(book.contacts) == {CALL, "9.1"}
+    (visit,) = book.contacts["9.1"].visits
+    assert (visit.outcome, visit.joined_at, visit.left_at) == (VisitOutcome.ABANDONED_WAIT, at(12), at(46))
+
+
 def test_half_of_a_local_channel_that_makes_way_ends_no_talk() -> None:
     entries = told(
         *(ARRIVED, JOIN, CONNECT),
