@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 
 import structlog
 
-from ami_bridge import requests
+from ami_bridge import link_snapshot, pong_watchdog, requests
 from ami_bridge.ami_session import AmiRefused, AmiSession, AmiTimeout, AmiUnavailable, Response, open_session
-from ami_bridge.ami_wire import AmiMessage, parse
-from ami_bridge.asterisk_start import StartWatch, start_of
+from ami_bridge.ami_wire import parse
+from ami_bridge.asterisk_start import StartWatch
 from ami_bridge.facts import AnyFact, AsteriskStarted, LinkEstablished, LinkLost, SnapshotComplete
 from ami_bridge.link_state import AmiAddress, LinkSettings, LinkState, LinkStatus, backoff_s, outdated
 from ami_bridge.requests import Request
-from ami_bridge.translate import EVENT_NAMES, INBOUND_CONTEXT, Suspicion, Translator, timestamp
+from ami_bridge.translate import EVENT_NAMES, INBOUND_CONTEXT, Suspicion, Translator
 
 __all__ = [
     "AmiAddress",
@@ -203,8 +203,7 @@ class AmiLink:
         watchdog: asyncio.Task[None] | None = None
         try:
             await self._log_in(session)
-            watchdog = asyncio.create_task(self._watch(session), name="ami-pong-watchdog")
-            watchdog.add_done_callback(lambda task: _end_with(session, task))
+            watchdog = pong_watchdog.watching(session, settings.ping_interval_s, settings.pong_timeout_s, lambda: self._heard_at)
             self._session = session
             self._enter(LinkState.SYNCHRONISING)
             await self._follow(session)
@@ -268,65 +267,31 @@ class AmiLink:
         raise AmiUnavailable(session.lost_because)
 
     async def _tell_snapshot(self, session: AmiSession, gap_from: datetime | None) -> None:
-        """Ask first, tell then: the bracket around the snapshot is always whole."""
-        timeout_s = self._settings.action_timeout_s
-        core = await session.request(requests.core_settings(), timeout_s)
-        status = await self._core_status(session)
-        pong = await session.request(requests.ping(), timeout_s)
-        ours = self._now()
-        at = timestamp(pong.message.get("Timestamp")) or ours
-        channels = await session.request(requests.core_show_channels(), timeout_s)
-        queues = await session.request(requests.queue_status(), timeout_s)
-        facts, suspicions = self._translator.snapshot(channels.items, queues.items, at)
-        self._clock_ahead_s = (at - ours).total_seconds()
-        self._note_version(core.message.get("AsteriskVersion"))
-        started = self._starts.started_since(start_of(status, session.uptime_s, at), gap_from, self._clock_ahead_s)
+        snapshot = await link_snapshot.ask(session, self._translator, self._now, self._settings.action_timeout_s)
+        self._clock_ahead_s = snapshot.clock_ahead_s
+        self._note_version(snapshot.version)
+        started = self._starts.started_since(snapshot.start, gap_from, snapshot.clock_ahead_s)
         if gap_from is not None:
-            self._gap_seconds += max(0.0, (ours - gap_from).total_seconds())
+            self._gap_seconds += max(0.0, (snapshot.ours - gap_from).total_seconds())
         if not self._established:
             self._connections += 1
             self._established = True
-        for suspicion in suspicions:
+        for suspicion in snapshot.suspicions:
             self._suspect(suspicion, log=True)
-        await self._tell(LinkEstablished(at, self._version, gap_from))
+        await self._tell(LinkEstablished(snapshot.at, self._version, gap_from))
         if started is not None:
             _log.warning("Asterisk was started anew since it was last heard: the calls of before are over", started=started.isoformat())
             await self._tell(AsteriskStarted(started))
-        for fact in facts:
+        for fact in snapshot.facts:
             await self._tell(fact)
-        await self._tell(SnapshotComplete(at))
+        await self._tell(SnapshotComplete(snapshot.at))
         self._enter(LinkState.UP)
-        _log.info("linked to Asterisk's manager", asterisk=self._version, facts=len(facts))
-
-    async def _core_status(self, session: AmiSession) -> AmiMessage | None:
-        """None where the manager's user may not ask (neither ``reporting`` nor ``system`` in its write classes)."""
-        try:
-            return (await session.request(requests.core_status(), self._settings.action_timeout_s)).message
-        except AmiRefused:
-            return None
+        _log.info("linked to Asterisk's manager", asterisk=self._version, facts=len(snapshot.facts))
 
     def _note_version(self, version: str) -> None:
         if version != self._version and (warning := outdated(version)) is not None:
             _log.warning(warning)
         self._version = version
-
-    async def _watch(self, session: AmiSession) -> None:
-        """Ping, and drop a connection that is open on our side only: TCP itself would not notice for hours."""
-        settings = self._settings
-        while True:
-            await asyncio.sleep(settings.ping_interval_s)
-            asked = asyncio.get_running_loop().time()
-            try:
-                await session.request(requests.ping(), settings.pong_timeout_s)
-            except AmiTimeout:
-                # One session thread serves actions and events: a slow action delays the pong, but not in silence.
-                if self._heard_at < asked:
-                    session.drop(f"Asterisk gave no sign of life for {settings.pong_timeout_s:g} s")
-                    return
-            except AmiRefused:
-                continue  # "Asterisk is shutting down": the end comes by itself
-            except AmiUnavailable:
-                return
 
     async def _tell(self, fact: AnyFact) -> None:
         closing = self._closing.is_set()
@@ -366,9 +331,3 @@ def _kind_and_place(error: Exception) -> str:
     """Not its text, which might quote a caller's number."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
-
-
-def _end_with(session: AmiSession, watchdog: asyncio.Task[None]) -> None:
-    """Without its watchdog a connection isn't watched: it ends, and the next one begins with a new one."""
-    if not watchdog.cancelled() and (error := watchdog.exception()) is not None:
-        session.drop(f"the pong watchdog failed: {type(error).__name__}")

@@ -54,7 +54,7 @@ from ivr.testbed.program import find_asterisk
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PORT_OFFSET = "200"
-SOON = LinkSettings(backoff_first_s=0.05, backoff_cap_s=0.5, ping_interval_s=1.0, pong_timeout_s=0.5, boot_wait_s=5.0)
+SOON = LinkSettings(backoff_first_s=0.05, backoff_cap_s=0.5, ping_interval_s=1.0, boot_wait_s=5.0)
 # Beside ours: a user who may originate, queues with agents who need no telephone, and callers who do nothing.
 TESTER = """
 [tester]
@@ -107,9 +107,9 @@ class House:
     asterisk: RunningAsterisk
     version: str
 
-    def link(self, recorder: FactRecorder, port: int | None = None) -> AmiLink:
+    def link(self, recorder: FactRecorder, port: int | None = None, settings: LinkSettings = SOON) -> AmiLink:
         address = AmiAddress("127.0.0.1", port or self.plan.ami_port, self.plan.ami_user, self.plan.ami_secret)
-        return AmiLink(address, on_fact=recorder, settings=SOON)
+        return AmiLink(address, on_fact=recorder, settings=settings)
 
     def tester(self) -> AmiLink:
         address = AmiAddress("127.0.0.1", self.plan.ami_port, "tester", "contract-test")
@@ -333,7 +333,8 @@ async def test_a_call_is_found_again_after_the_connection_broke(house: House, ha
 
 async def test_a_connection_that_goes_silent_is_noticed(house: House) -> None:
     recorder = FactRecorder()
-    async with TcpProxy(house.plan.ami_port) as proxy, running(house.link(recorder, proxy.port)) as link:
+    impatient = replace(SOON, pong_timeout_s=0.5)
+    async with TcpProxy(house.plan.ami_port) as proxy, running(house.link(recorder, proxy.port, impatient)) as link:
         await recorder.of(SnapshotComplete)
         proxy.stall()
         (lost,) = await recorder.of(LinkLost)

@@ -209,7 +209,7 @@ async def test_failed_tries_are_part_of_the_gap() -> None:
 async def test_a_half_open_connection_is_dropped() -> None:
     recorder = FactRecorder()
     async with FakeAmi() as ami:
-        link = link_to(ami, recorder, ping_interval_s=0.05, pong_timeout_s=0.1, action_timeout_s=0.2)
+        link = link_to(ami, recorder, ping_interval_s=0.05, pong_timeout_s=0.4)
         async with running(link):
             await recorder.of(SnapshotComplete)
             ami.freeze()
@@ -218,20 +218,20 @@ async def test_a_half_open_connection_is_dropped() -> None:
             ami.thaw()
             await recorder.of(SnapshotComplete, 2)
     assert isinstance(lost, LinkLost)
-    assert lost.reason == "Asterisk gave no sign of life for 0.1 s"
+    assert lost.reason == "Asterisk gave no sign of life for 0.4 s"
 
 
 async def test_a_late_pong_is_no_reason_to_drop_while_events_come() -> None:
     recorder = FactRecorder()
     async with FakeAmi() as ami:
-        link = link_to(ami, recorder, ping_interval_s=0.02, pong_timeout_s=0.06)
+        link = link_to(ami, recorder, ping_interval_s=0.02, pong_timeout_s=0.3)
         async with running(link):
             await recorder.of(SnapshotComplete)
             ami.silent_on.add("Ping")
-            for number in range(10):
+            for number in range(30):
                 await ami.send(joined(f"1.{number}"))
-                await asyncio.sleep(0.015)
-            await recorder.of(CallerQueued, 10)
+                await asyncio.sleep(0.02)
+            await recorder.of(CallerQueued, 30)
             assert len(ami.named("Ping")) >= 2
             assert ami.connections == 1
 
