@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -58,6 +59,8 @@ def measure_month(folder: Path, visits: int, rounds: int) -> MonthReport:
     database = new_database(folder / "month.db")
     try:
         _fill(folder / "month.db", visits)
+        gc.collect()
+        gc.freeze()  # as the daemon does at its start
         rolled = cpu_s(lambda: catch_up(database))
         ask = Ask(MONTH, NEXT_MONTH, ZONE, By.QUEUE, Grain.DAY)
         own: list[float] = []
