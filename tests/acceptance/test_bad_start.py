@@ -30,6 +30,7 @@ class Bad:
     name: str
     change: Callable[[dict[str, str], Path], None]
     told: tuple[str, ...]
+    waits: bool = False  # for Asterisk, and costs nothing meanwhile
 
     def __str__(self) -> str:
         return self.name
@@ -143,7 +144,7 @@ BAD = [
     Bad("time-zone", setting("IVRD_HOTLINE__TIME_ZONE", "Asia/Nowhere"), ("Asia/Nowhere",)),
     Bad("agi-port-taken", own_state, ("can't listen", "agi.port", "{agi_port}", "PORT_OFFSET")),
     Bad("console-port-taken", console_port_taken, ("can't listen", "console.port", "{console_port}")),
-    Bad("asterisk-not-there", nobody_at_the_manager, ("manager (AMI)", "127.0.0.1:", "is Asterisk running")),
+    Bad("asterisk-not-there", nobody_at_the_manager, ("manager (AMI)", "127.0.0.1:", "is Asterisk running"), waits=True),
     Bad("asterisk-refuses-us", wrong_secret, ("manager (AMI)", "{ami_port}", "Authentication failed")),
     Bad("flow-is-no-yaml", in_own_state(flow_text("nodes:", "nodes: [")), (".yaml:", "not YAML")),
     Bad("flow-leads-nowhere", in_own_state(flow_text("next: menu", "next: nowhere")), ("hotline.yaml:", "nowhere")),
@@ -172,7 +173,7 @@ async def bad_starts(folder: Path, prompts: Path) -> AsyncIterator[Started]:
         environment, place = dict(house.environment), folder / bad.name
         place.mkdir()
         bad.change(environment, place)
-        async with few:
+        async with contextlib.nullcontext() if bad.waits else few:
             try:
                 return await run_ivrd("run", environment=environment, deadline_s=LONGEST_START_S)
             except AssertionError as error:  # one that doesn't end is that one's failure alone
@@ -215,5 +216,5 @@ async def test_the_daemon_that_runs_is_not_disturbed_by_a_second_start(started: 
     assert again.status == 1
     assert f"process {house.daemon.process.pid} on " in again.err
     assert "runs ivrd with this STATE already" in again.err
-    record = await house.record(await house.call("1", before_keys_s=2.5))
+    record = await house.record(await house.call("1@survey h", before_keys_s=2.5))
     assert (record["served_by"], record["outcome"]) == ("flow", "answered")

@@ -264,7 +264,7 @@ async def test_with_the_fallback_broken_too_asterisk_itself_apologises_and_queue
 
 
 async def test_afterwards_the_daemon_serves_as_before(outage: Outage) -> None:
-    record = await outage.house.record(await outage.house.call("1"))
+    record = await outage.house.record(await outage.house.call("1@survey h", before_keys_s=2.5))
     assert (record["served_by"], record["outcome"]) == ("flow", "answered")
 
 

@@ -144,7 +144,7 @@ async def asterisk_killed_and_started_again_under_the_daemon(house: House, _: Tc
     await asyncio.sleep(2.0)
     assert house.daemon.running
     await house.system.start_asterisk()
-    called = await house.call("1", before_keys_s=2.5)
+    called = await house.call("1@survey h", before_keys_s=2.5)
     record = await house.record(called)
     assert (record["outcome"], record["served_by"]) == ("answered", "flow")
     # The link may still wait for its next try; then the snapshot closes what ran.
