@@ -10,6 +10,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from ivr.domain.agent_figures import Tally as AgentTally
+from ivr.domain.case_deadlines import ANSWER_WITHIN
 from ivr.domain.contacts import ContactOutcome
 from ivr.domain.figures import Figures
 from ivr.domain.intervals import Grain, floor
@@ -18,7 +19,6 @@ from ivr.domain.tally import Tally
 from ivr.reports.periods import Period
 from ivr.store.report_counts import CallRow, ComplaintLife, Gap, PromiseLife, Rated
 
-ANSWER_WITHIN = timedelta(days=3)  # R18
 SHORT = "short"  # 速挂, beside the contact outcomes: gave up within S, wherever he was
 RUNNING = "running"  # not over when the report was made
 ABANDONED = frozenset({ContactOutcome.ABANDONED_IVR, ContactOutcome.ABANDONED_QUEUE, ContactOutcome.ABANDONED_RING})

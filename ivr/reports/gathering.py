@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from ivr.agent_reporting import TEAM, agent_rows
 from ivr.domain.agent_figures import LONGEST_BREAK
 from ivr.domain.agent_figures import Tally as AgentTally
+from ivr.domain.case_deadlines import ANSWER_WITHIN
 from ivr.domain.intervals import Grain, floor
 from ivr.domain.measures import Limits
 from ivr.domain.tally import Tally
 from ivr.reporting import RECALLED_WITHIN
-from ivr.reports.contents import ANSWER_WITHIN, AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing, by_line
+from ivr.reports.contents import AgentRow, CallCounts, Cell, Contents, Gathered, Outgoing, by_line
 from ivr.reports.periods import Kind, Period
 from ivr.shift_plan import ShiftPlan
 from ivr.store import beside_visits, figure_cells, report_counts

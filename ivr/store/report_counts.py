@@ -43,7 +43,10 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintLife:
-    """A complaint with the first time of each step, None for those not taken. ``finding``: as it stands now."""
+    """A complaint with the first time of each step, None for those not taken; ``closed_at``: for as long as it wasn't reopened after it.
+
+    ``finding``: as it stands now.
+    """
 
     number: str
     line: str | None
@@ -159,6 +162,8 @@ def _first_steps(session: Session, numbers: Sequence[str]) -> dict[str, dict[str
         )
         for number, action, at in session.execute(query):
             found[number].setdefault(action, at)
+            if action == "reopen":  # it isn't closed any more; that the customer had an answer by then stays true
+                found[number].pop("close", None)
     return found
 
 

@@ -59,6 +59,7 @@ def test_complaints_that_a_period_has_to_do_with(database: Database) -> None:
         "filed in it": reported.complain(database, "a", at),
         "due in it": reported.complain(database, "b", at - within, close=at - 2 * day),
         "open": reported.complain(database, "c", at - 30 * day),
+        "open again": reported.complain(database, "h", at - 30 * day, inform=at - 9 * day, close=at - 8 * day, reopen=at),
         "a step in it": reported.complain(database, "d", at - 30 * day, inform=at - 9 * day, close=at),
         "open at its end": reported.complain(database, "e", at - 30 * day, close=at + 2 * day),
         "over before": reported.complain(database, "f", at - 30 * day, close=at - 20 * day),
@@ -66,6 +67,8 @@ def test_complaints_that_a_period_has_to_do_with(database: Database) -> None:
     }
     found = database.read_now(partial(report_counts.complaints, start=START, end=END, answer_within=within))
     assert {life.number for life in found} == {number for why, number in numbers.items() if why not in ("over before", "after it")}
+    [again] = [life for life in found if life.number == numbers["open again"]]
+    assert (again.informed_at, again.closed_at) == (at - 9 * day, None), "he had an answer, and rejected it later (R19)"
     [stepped] = [life for life in found if life.number == numbers["a step in it"]]
     assert (stepped.informed_at, stepped.closed_at, stepped.verified_at) == (at - 9 * day, at, None)
 

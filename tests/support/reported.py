@@ -78,7 +78,7 @@ def complain(
         row = session.get_one(ComplaintRow, number)  # type: ignore[attr-defined]
         row.verdict = finding
         for action, at in steps.items():
-            row.state = {"verify": "verified", "solve": "solved", "inform": "informed", "close": "closed"}[action]
+            row.state = {"verify": "verified", "solve": "solved", "inform": "informed", "close": "closed", "reopen": "verified"}[action]
             session.add(ComplaintEventRow(complaint=number, at=at, actor="sue", action=action, note="."))  # type: ignore[attr-defined]
 
     database.write_now(take)
