@@ -30,16 +30,16 @@ def test_a_capture_cut_in_two_at_every_byte(path: Path) -> None:
     data = path.read_bytes()
     expected = plainly_split(data)
     assert messages(data) == expected
-    # A cut matters to the message it falls into and to the next: cutting within windows of some messages
+    # A cut matters to the message it falls into and to the next: cutting each message with the next behind it
     # covers every position of the file, without framing the whole file once for every byte of it.
     starts = [0]
     while (end := data.find(b"\r\n\r\n", starts[-1])) >= 0:
         starts.append(end + 4)
-    for first in range(0, len(starts) - 1, 2):
-        window = data[starts[first] : starts[min(first + 3, len(starts) - 1)]]
+    for first, second, end in zip(starts, starts[1:], [*starts[2:], starts[-1]], strict=False):
+        window = data[first:end]
         inside = plainly_split(window)
-        for cut in range(len(window) + 1):
-            assert messages(window[:cut], window[cut:]) == inside, f"cut at byte {starts[first] + cut}"
+        for cut in range(second - first + 1):
+            assert messages(window[:cut], window[cut:]) == inside, f"cut at byte {first + cut}"
 
 
 @pytest.mark.parametrize("name", ["members", "snapshot_midcall"])
