@@ -38,14 +38,17 @@ def faults_of(settings: Settings) -> list[str]:
 
 
 def warnings_of(settings: Settings, now: datetime) -> list[str]:
-    """What keeps nothing from running: oddities of flows, recordings that nothing plays, other packages' nodes that can't be used, years
-    whose holidays aren't published. A sentence each."""
+    """What keeps nothing from running: queues without agents, oddities of flows, recordings that nothing plays, other packages' nodes that
+    can't be used, years whose holidays aren't published. A sentence each."""
     try:
         _, flow_problems = flow_book(settings)
         known = calendars(settings)
     except (FlowError, CalendarError):
         return list(NODE_FAULTS)  # the faults say so
-    odd = [str(problem) for problem in flow_problems if problem.severity == "warning"]
+    odd = []
+    if empty := [name for name, queue in settings.queues.items() if not queue.members]:
+        odd.append(f"[queues.*] members: nobody is in {', '.join(empty)}: whoever is sent there is told that all are busy")
+    odd += [str(problem) for problem in flow_problems if problem.severity == "warning"]
     odd += [problem.message for problem in _prompt_problems(settings) if problem.severity == "warning"]
     today = now.astimezone(settings.zone).date()
     doubtful = [f"{settings.calendar or SHIPPED_CALENDAR}: {doubt}" for doubt in doubts(list(known.values()), today)]

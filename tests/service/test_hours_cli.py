@@ -71,7 +71,8 @@ def test_a_year_without_a_notice_is_marked_and_warned_about(runner: CliRunner) -
 
 
 def test_the_check_warns_of_it_and_finds_no_fault(runner: CliRunner) -> None:
-    warnings = warnings_of(load(), datetime(2044, 3, 1, tzinfo=UTC))
+    nobody, *warnings = warnings_of(load(), datetime(2044, 3, 1, tzinfo=UTC))
+    assert "nobody is in hr, course, product, complaint" in nobody
     assert [warning.partition(": ")[2] for warning in warnings] == [str(Doubt(2044))]
     checked = json.loads(runner.invoke(app, ["check", "--json"]).stdout)
     assert checked["warnings"] == warnings_of(load(), datetime.now(UTC))
