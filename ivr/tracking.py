@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ami_bridge import facts as asterisk
+from ivr.consequences import Consequence, draw
 from ivr.domain.call_facts import NodeEntered, ServedByFallback, SessionFact, WatchInterrupted
 from ivr.domain.contact_book import OPENING, OURS, ContactBook
 from ivr.domain.contacts import Contact
@@ -48,12 +49,6 @@ _NEVER_LATE = (*OPENING, asterisk.CallbackReported, asterisk.CallPresent, asteri
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
-# What follows from a contact's end (an alert, a promise to call back): done in the transaction that stores the end, so that neither
-# can be there without the other. A contact ends once, whatever is told of it later.
-Consequence = Callable[[Session, Contact], None]
-# Another part's books on what goes into the ledger, kept in the same transaction; the entries are in the order they were told.
-Bookkeeper = Callable[[Session, Sequence[Entry]], None]
-
 
 class Tracker:
     """``apply`` facts in the order they come, ``take_rows`` of queue_log; ``run`` writes. All of it on the event loop.
@@ -69,7 +64,6 @@ class Tracker:
         *,
         pbx: str = "main",
         consequences: Sequence[Consequence] = (),
-        bookkeepers: Sequence[Bookkeeper] = (),
         after_commit: Callable[[], None] = lambda: None,
         on_change: Callable[[Contact], None] = lambda _: None,
         on_gone: Callable[[str], None] = lambda _: None,
@@ -80,7 +74,6 @@ class Tracker:
         self._sealer = sealer
         self._pbx = pbx
         self._consequences = consequences
-        self._bookkeepers = bookkeepers
         self._after_commit = after_commit
         self._on_change = on_change
         self._on_gone = on_gone
@@ -324,11 +317,7 @@ class Tracker:
     def _save(self, session: Session, batch: Batch) -> bool:
         ledger.append(session, self._sealer, batch.told)
         ended = store.save(session, self._sealer, batch.contacts)
-        for contact in ended:
-            for consequence in self._consequences:
-                consequence(session, contact)
-        for keep_books in self._bookkeepers:
-            keep_books(session, [told.entry for told in batch.told])
+        draw(session, ended, self._consequences)
         for write in batch.writes:
             write(session)
         return bool(ended)

@@ -118,6 +118,23 @@ async def test_what_asterisk_and_the_session_say_is_one_contact(house: Inside) -
     assert (contact.started_at, contact.served_by, contact.caller) == (NOW, "flow", "+8613800138000")
 
 
+async def test_a_fault_in_what_follows_from_an_end_costs_that_alone(house: Inside) -> None:
+    """Else the same call would end the daemon again after each of its starts."""
+    drawn: list[str] = []
+
+    def faulty(session: Session, contact: Contact) -> None:
+        raise ZeroDivisionError("a bug")
+
+    def good(session: Session, contact: Contact) -> None:
+        drawn.append(contact.id)
+
+    tracker = Tracker(house.database, house.sealer, consequences=[faulty, good])
+    for fact in (arrived(), a.CallEnded(NOW, "7.1", "7.1", 16)):
+        tracker.apply(fact)
+    await tracker.flush()
+    assert (drawn, (await stored(house)).outcome) == (["7.1"], ContactOutcome.ABANDONED_IVR)
+
+
 async def test_what_follows_from_an_end_is_stored_with_it_or_not_at_all(house: Inside) -> None:
     seen: list[str] = []
     refuse = [True]
