@@ -22,7 +22,7 @@ nodes:
   menu:
     menu: {zh: 人力资源请按一。, en: "For human resources, press 1."}
     keys: {1: hr}
-    no_input: {tries: 2, say: {zh: 没有听到您的按键。, en: We did not hear a key.}, then: hr}
+    no_input: {tries: 2, say: {zh: 没有收到您的按键。, en: We did not hear a key.}, then: hr}
     wrong_key: {tries: 2, say: {zh: 没有这个选项。, en: That is not one of the choices.}, then: hr}
   hr: {line: hr, next: hours}
   hours: {hours: hr, open: connect, closed: closed}
@@ -40,7 +40,7 @@ def _words(place: str, zh: str) -> tuple[Text]:
 
 _GREETING = _words("greeting", "您好。")
 _CHOOSE = _words("menu", "人力资源请按一。")
-_NO_INPUT = _words("menu-no-input", "没有听到您的按键。")
+_NO_INPUT = _words("menu-no-input", "没有收到您的按键。")
 _WRONG_KEY = _words("menu-wrong-key", "没有这个选项。")
 _CONNECT = _words("connect", "正在为您转接。")
 _BUSY = _words("busy", "坐席全忙。")
