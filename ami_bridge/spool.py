@@ -23,6 +23,8 @@ LONGEST_PATH = 200
 LONGEST_CALL_S = 4 * 3600
 # A ``.partial-`` file older than any call can be: its script died before it could finish the entry.
 PARTIAL_AGE = timedelta(seconds=LONGEST_CALL_S)
+# What has been imported stays for somebody to look at, should the import have gone wrong. What couldn't be imported stays for good.
+RETIRED_KEPT = timedelta(days=7)
 # Also the file's name: nothing that could lead out of the folder or hide a file.
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{7,99}")
 _CONTACT = re.compile(r"[A-Za-z0-9._-]{1,150}")
@@ -119,6 +121,15 @@ def retire(item: SpoolEntry | SpoolProblem) -> Path:
         if file.exists() or file.is_symlink():
             file.rename(target / file.name)
     return target / item.file.name
+
+
+def forget_retired(directory: Path, now: datetime) -> int:
+    """Delete what was imported long ago: it holds numbers and voices, and is kept elsewhere since. Tells how many files. Raises OSError."""
+    done = directory / DONE
+    old = [file for file in done.iterdir() if _age(file, now) > RETIRED_KEPT] if done.is_dir() else []
+    for file in old:
+        file.unlink(missing_ok=True)
+    return len(old)
 
 
 def _age(file: Path, now: datetime) -> timedelta:

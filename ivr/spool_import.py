@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.orm import Session
 
-from ami_bridge.spool import SpoolEntry, SpoolProblem, read_entries, retire
+from ami_bridge.spool import SpoolEntry, SpoolProblem, forget_retired, read_entries, retire
 from ivr.domain.call_facts import ComplaintRegistered, ServedByFallback
 from ivr.domain.numbers import normalise
 from ivr.intake import Intake
@@ -25,6 +25,7 @@ from ivr.tracking import Tracker
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0
+TIDY_EVERY = timedelta(hours=1)
 
 
 class SpoolImporter:
@@ -54,12 +55,14 @@ class SpoolImporter:
         self._country = country
         self._area_code = area_code
         self._clock = clock
+        self._tidied_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
         """Until cancelled. What can't be taken now stays in the spool."""
         while True:
             try:
                 await self.import_all()
+                await self._forget_retired()
             except (StoreError, OSError) as error:
                 log.error("the spool can't be imported now and is kept", reason=str(error))
             await asyncio.sleep(LOOK_EVERY_S)
@@ -88,6 +91,15 @@ class SpoolImporter:
         if refused:
             raise refused
         return imported
+
+    async def _forget_retired(self) -> None:
+        """Raises OSError."""
+        now = self._clock()
+        if now - self._tidied_at < TIDY_EVERY:
+            return
+        self._tidied_at = now
+        if gone := await asyncio.to_thread(forget_retired, self._spool, now):
+            log.info("what was taken over from the fallback long ago is deleted from its spool", files=gone)
 
     @staticmethod
     async def _set_aside(problem: SpoolProblem) -> None:

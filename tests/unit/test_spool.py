@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ami_bridge.spool import LARGEST_RECORDING, LONGEST_ENTRY, SpoolEntry, SpoolProblem, SpoolStep, read_entries, retire
+from ami_bridge.spool import LARGEST_RECORDING, LONGEST_ENTRY, SpoolEntry, SpoolProblem, SpoolStep, forget_retired, read_entries, retire
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ID = "20261121T100000Z-0123456789abcdef"
@@ -201,3 +201,15 @@ def test_a_crash_between_the_two_moves_is_made_good(tmp_path: Path) -> None:
     (tmp_path / f"{ID}.wav").rename(tmp_path / "done" / f"{ID}.wav")
     retire(entry)
     assert sorted(file.name for file in (tmp_path / "done").iterdir()) == [f"{ID}.json", f"{ID}.wav"]
+
+
+def test_r60_what_was_imported_long_ago_is_deleted(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    done.mkdir()
+    for name, days in (("old.json", 8), ("old.wav", 8), ("young.json", 6)):
+        (done / name).write_text("{}")
+        at = (NOW - timedelta(days=days)).timestamp()
+        os.utime(done / name, (at, at))
+    assert forget_retired(tmp_path, NOW) == 2
+    assert [file.name for file in done.iterdir()] == ["young.json"]
+    assert forget_retired(tmp_path / "nowhere", NOW) == 0
