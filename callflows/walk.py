@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from callflows.effects import Ask, Dial, Effect, EnterNode, Queue, Record
 from callflows.flow import Flow, FlowBook
@@ -18,15 +18,19 @@ from callflows.outcomes import CallerHungUp, DialLeft, Outcome, QueueLeft
 
 # A walk that enters this many nodes without asking, recording or queueing goes in circles: no flow of a hotline needs it.
 HOP_LIMIT = 100
+# What one node may yield without asking anything; the longest of ours yields four.
+EFFECT_LIMIT = 1000
 # Flows that run each other this deep run themselves.
 DEPTH_LIMIT = 20
+
+_EFFECTS = frozenset(get_args(Effect))
 
 # How a caller came back from where a node handed him over to.
 CameBack = QueueLeft | DialLeft
 
 
 class FlowStuckError(Exception):
-    """The flow went in circles, or names a node that isn't there: a fault of the flow, which the linter looks for."""
+    """The flow went in circles, or names a node that isn't there: a fault of the flow, which the linter looks for. Or a node failed."""
 
 
 @dataclass(slots=True)
@@ -132,6 +136,11 @@ class Walk:
                 if self.hung_up or not self._enter_hang_up_node():
                     return
                 continue
+            except FlowStuckError:
+                raise
+            except (Exception, SystemExit) as error:  # of another package's node: it shall end neither the daemon nor a command
+                said = f"{type(error).__name__}: {error}"[:200]
+                raise FlowStuckError(f"{flow.file}: the node {frame.node!r} ({node.kind}) failed: {said}") from error
             finally:
                 came_back = None
             exits = node.exits()
@@ -204,12 +213,19 @@ def _drive(steps: Steps, came_back: CameBack | None) -> Generator[Effect, Outcom
     To say something isn't enough: a key pressed ahead cuts every announcement of a circle short, which then never ends.
     """
     asked = False
+    unasked = 0
     try:
         effect = next(steps)
         if came_back is not None:
             effect = steps.send(came_back)
         while True:
-            asked = asked or isinstance(effect, Ask | Record | Queue | Dial)
+            if type(effect) not in _EFFECTS:
+                raise TypeError(f"it yields {str(effect)[:60]!r}, which is no effect")
+            if isinstance(effect, Ask | Record | Queue | Dial):
+                asked, unasked = True, 0
+            unasked += 1
+            if unasked > EFFECT_LIMIT:
+                raise RuntimeError(f"it yields {EFFECT_LIMIT} effects without asking anything")
             try:
                 outcome = yield effect
             except CallerHungUp as gone:

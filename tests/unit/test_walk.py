@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
 from callflows.effects import Effect, EnterNode, FileComplaint, Queue, Say
+from callflows.flow import Flow, FlowBook
 from callflows.loader import load
+from callflows.nodes.base import CallState, Node, Steps
 from callflows.nodes.variables import Secret
 from callflows.outcomes import CallerHungUp, ComplaintFiled, DialEnd, DialLeft, Digits, Done, NoInput, Outcome, QueueEnd, QueueLeft
 from callflows.walk import DEPTH_LIMIT, CameBack, FlowStuckError, Position, Walk
@@ -142,6 +147,41 @@ def one(nodes: str) -> Walk:
 def test_a_flow_that_is_stuck_says_so_in_a_sentence(nodes: str, sentence: str) -> None:
     with pytest.raises(FlowStuckError, match=sentence):
         played(one(nodes))
+
+
+class OddNode(Node):
+    """Of another package, and faulty."""
+
+    kind: ClassVar[str] = "odd"
+    odd: str
+
+    def steps(self, call: CallState, place: str) -> Steps:
+        if self.odd == "raises":
+            raise KeyError("colour")
+        if self.odd == "leaves":
+            sys.exit(3)
+        while self.odd == "spins":
+            yield Say(())
+        yield self.odd  # type: ignore[misc]
+        return ""
+
+    def exits(self) -> Mapping[str, str]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("raises", "KeyError: 'colour'"),
+        ("leaves", "SystemExit: 3"),
+        ("spins", "1000 effects without asking"),
+        ("what", "'what', which is no effect"),
+    ],
+)
+def test_a_node_that_fails_is_named_and_fails_nothing_else(odd: str, said: str) -> None:
+    flow = Flow("main", "a", {"a": OddNode(odd=odd)}, None, "f.yaml", {})
+    with pytest.raises(FlowStuckError, match=rf"f\.yaml: the node 'a' \(odd\) failed: .*{said}"):
+        played(Walk.begin(FlowBook({"main": flow}, "v"), "main", "zh"))
 
 
 def test_the_case_of_no_value_leads_on() -> None:
