@@ -112,4 +112,5 @@ class Furnishing:
     def troubles(self) -> Sequence[str]:
         """What isn't as it should be, a sentence each."""
         hours = self.hours.trouble
-        return [trouble.sentence for trouble in self.flows.troubles] + ([f"the hours may be out of date: {hours}"] if hours else [])
+        found = [*(trouble.sentence for trouble in self.flows.troubles), hours and f"the hours may be out of date: {hours}"]
+        return [sentence for sentence in (*found, self.kept_import.trouble) if sentence]

@@ -38,6 +38,11 @@ class KeptImporter:
         self._clock = clock
         self._failing: str | None = None
 
+    @property
+    def trouble(self) -> str | None:
+        """A sentence while something waits that the database didn't take."""
+        return f"what callers gave waits on disk for the database: {self._failing}" if self._failing else None
+
     async def run(self) -> None:
         """Until cancelled. What can't be taken now stays."""
         while True:
