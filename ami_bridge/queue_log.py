@@ -95,7 +95,11 @@ class QueueLogReader:
             if row.verb not in VERBS:
                 verb = _shown(row.verb)
                 return self._odd("unknown verb", f"nobody knows the verb {verb}", each=verb)
-            return self._in_time(row.at, self._facts(self._told_apart(row)))
+            if row == self._before:
+                return self._odd("twice over", "the very same row stands before it; it counts once")
+            facts = self._facts(self._told_apart(row))
+            self._before = row
+            return self._in_time(row.at, facts)
         except UnreadableRowError as error:
             return self._odd(error.kind, str(error))
 
@@ -139,13 +143,11 @@ class QueueLogReader:
         return Row(row.at, row.call, "|".join(words[:cut]), "|".join(words[cut:at]), words[at], tuple(words[at + 1 :]))
 
     def _told_apart(self, row: Row) -> Row:
-        """The same once more in one second: he came, left and came again. The very row written twice over is one."""
+        """The same once more in one second: he came, left and came again."""
         if self._before is None or self._before.at != row.at:
             self._of_this_second.clear()
         what = replace(row, data=())
-        if row != self._before:
-            self._of_this_second[what] = self._of_this_second.get(what, 0) + 1
-        self._before = row
+        self._of_this_second[what] = self._of_this_second.get(what, 0) + 1
         return replace(row, at=row.at + timedelta(microseconds=self._of_this_second[what] - 1))
 
     def _facts(self, row: Row) -> tuple[AnyFact, ...]:

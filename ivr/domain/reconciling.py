@@ -147,8 +147,8 @@ def _take_end(told: Visit, log: Visit) -> None:
 
 
 def _finer(told: datetime | None, log: datetime | None) -> datetime | None:
-    """QueueCallerLeave, where it is of the row's moment."""
-    return told if told and log and _near(told, log) else log
+    """QueueCallerLeave, where it is of the row's second."""
+    return told if told and log and abs(told - log - _HALF_A_SECOND) <= _HALF_A_SECOND else log
 
 
 def _take_talk_end(told: Visit, log: Visit) -> None:
