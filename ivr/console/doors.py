@@ -11,6 +11,8 @@ from ivr.console.accounts import LoggedIn
 from ivr.console.desk import LANGUAGE_COOKIE, asker, desk, page, person, token_of
 from ivr.console.guard import cookie_name
 from ivr.console.passwords import weakness
+from ivr.store import users
+from ivr.store.database import StoreError
 
 _LOCAL_PATH = re.compile(r"^/[A-Za-z0-9][A-Za-z0-9/._-]*$")  # never //elsewhere
 _YEAR_S = 365 * 24 * 3600
@@ -19,7 +21,7 @@ _YEAR_S = 365 * 24 * 3600
 async def login_page(request: web.Request) -> web.StreamResponse:
     if asker(request):
         raise web.HTTPSeeOther(_next(request))
-    return page(request, "login.html", refused=False, next_path=_next(request), name="")
+    return page(request, "login.html", refused=False, next_path=_next(request), name="", first=await _nobody_yet(request))
 
 
 async def log_in(request: web.Request) -> web.StreamResponse:
@@ -28,7 +30,8 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     name, password = str(form.get("name", "")).strip().lower(), str(form.get("password", ""))
     found = await desk(request).accounts.log_in(name[:64], password, request.remote or "")
     if found is None:
-        return page(request, "login.html", status=401, refused=True, next_path=_next(request), name=name[:64])
+        first = await _nobody_yet(request)
+        return page(request, "login.html", status=401, refused=True, next_path=_next(request), name=name[:64], first=first)
     answer = web.Response(status=303, headers={"Location": "/password" if found.session.user.must_change else _next(request)})
     _give_cookie(request, answer, found)
     if found.session.user.language in texts.LANGUAGES and LANGUAGE_COOKIE not in request.cookies:
@@ -74,6 +77,14 @@ async def choose_language(request: web.Request) -> web.StreamResponse:
     answer = web.Response(status=303, headers={"Location": _next(request)})
     _give_language(request, answer, chosen)
     return answer
+
+
+async def _nobody_yet(request: web.Request) -> bool:
+    """Whether everybody who may come in still has a one-time password: then whoever started it is told where his stands."""
+    try:
+        return all(user.must_change for user in await desk(request).database.read(users.everybody))
+    except StoreError:
+        return False
 
 
 def _next(request: web.Request) -> str:

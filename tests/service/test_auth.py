@@ -90,8 +90,10 @@ def test_an_address_that_guesses_names_is_stopped_and_let_in_again() -> None:
 
 
 async def test_a_one_time_password_is_good_for_changing_it_alone(tmp_path: Path) -> None:
-    async with console(tmp_path) as running, await running.client() as sue:
+    async with console(tmp_path, people=("sue",)) as running, await running.client() as sue:
+        assert "make run prints" not in (await sue.get("/login"))[1]
         running.database.write_now(lambda session: users.set_password(session, "sue", _hash_of(running, "sue"), one_time=True))
+        assert "make run prints" in (await sue.get("/login"))[1], "nobody has come in yet"
         assert await sue.log_in("sue") == (303, "")
         assert (await sue.get("/"))[0] == 303
         assert (await sue.json("/api/v1/board"))[0] == 403
