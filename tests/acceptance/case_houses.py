@@ -63,7 +63,7 @@ class NotRealError(Exception):
 def house_of(case: Case, call: SimulatedCall, is_open: Callable[[str], bool]) -> str:
     """The house's name; ``is_open`` says of a line whether it is at the case's time. Raises NotRealError."""
     given = case.body.given
-    if not given.stored:
+    if given.stored is not True:
         raise NotRealError("a house that can't write can't tell where its calls are; test_disk_and_database hears such calls by ear")
     if QueueEnd.FAILED in given.queues:
         raise NotRealError("the dialplan looks whether a queue exists before it sends anybody there")

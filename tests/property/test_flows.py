@@ -74,7 +74,7 @@ surroundings = st.builds(
         st.builds(QueueOutlook, st.integers(1, 99), st.none() | seconds, st.none() | st.floats(0, 9000), st.booleans()),
     ),
     pins=st.sampled_from([{}, {"4711": "chief", "1": "other"}]),
-    stored=st.booleans(),
+    stored=st.sampled_from([True, False, "late"]),
     promises=st.booleans(),
 )
 
