@@ -159,6 +159,42 @@ def test_bounds_go_through_flows_that_are_run() -> None:
     assert proven.human == proofs.QuickestHuman(0.75, 1, ("inner",))
 
 
+TALKS = """\
+flow: inner
+start: talk
+nodes:
+  talk: {say: {zh: 一二三四五六七八九十, en: Ten}, next: hr}
+  hr: {queue: hr, key: more, served: over, _: over}
+  more: {say: {zh: 一二三四五六七八九十一二三四五六七八九十, en: Twenty}, next: over}
+  over: {end: over}
+"""
+RUNS = """\
+flow: main
+start: inner
+nodes:
+  bye: {hang_up: {zh: 再见, en: Bye}}
+  sorry: {say: {zh: 一二三四, en: Sorry}, next: bye}
+  inner: {run: inner, ends: {over: sorry}}
+"""
+LETTER_S = 0.25
+
+
+def test_help_and_ways_within_a_flow_that_is_run_take_their_time() -> None:
+    proven = proof(RUNS, inner=TALKS)
+    assert proven.worst == proven.silent == bound(10 * LETTER_S, 1)
+    assert proven.human == proofs.QuickestHuman(10 * LETTER_S, 0, ("inner",))
+    assert proven.anywhere == bound(24 * LETTER_S, 2), "on from the queue, over the ending, to the goodbye"
+    unhelpful = TALKS.replace("queue: hr, key: more, served: over, _: over", "given: x, yes: more, no: over")
+    waits = proof(RUNS, inner=f"variables: {{x: {{type: text, default: yes}}}}\n{unhelpful}")
+    assert waits.worst == waits.silent == bound(34 * LETTER_S, 3)
+    assert waits.anywhere == waits.worst
+
+
+def test_nothing_is_proven_of_what_runs_a_faulty_flow() -> None:
+    book = loader.load({"inner.yaml": TALKS.replace("served: over", "served: nowhere"), "main.yaml": RUNS})
+    assert {each.flow: each.proven for each in linter.proofs(book, HOUSE, "main")} == {"inner": False, "main": False}
+
+
 def test_a_flow_that_is_run_is_proven_to_its_end() -> None:
     book = loader.load({"inner.yaml": INNER, "main.yaml": OUTER})
     inner = linter.proofs(book, HOUSE, "main")[0]
@@ -211,6 +247,30 @@ def test_back_to_where_he_may_choose_again_nobody_is_sent_for_ever() -> None:
     assert linter.check({"inner.yaml": inner, "main.yaml": OUTER}, HOUSE, "main")[1] == []
     again = KEEPS.replace("keep: {take_message: story, taken: over, not_stored: back}", "keep: {given: story, yes: over, no: back}")
     assert linter.check({"inner.yaml": again, "main.yaml": OUTER}, HOUSE, "main")[1] == []
+
+
+def test_who_chose_the_recording_may_choose_it_again_when_it_failed() -> None:
+    text = """\
+flow: main
+start: menu
+nodes:
+  menu: {menu: {zh: 一, en: One}, keys: {1: told}, no_input: {then: bye}, wrong_key: {then: bye}}
+  told: {voicemail: {zh: 请说, en: Speak}, taken: bye, nothing: bye, not_stored: menu}
+  bye: {hang_up: {zh: 再见, en: Bye}}
+"""
+    assert codes(text) == []
+
+
+def test_a_webhook_sets_what_the_settings_let_it() -> None:
+    text = """\
+flow: main
+start: ask
+nodes:
+  ask: {webhook: balance, answered: told, failed: told}
+  told: {hang_up: {zh: "{WHAT}再见", en: "{WHAT} Bye"}}
+"""
+    assert codes(text.replace("WHAT", "balance")) == []
+    assert codes(text.replace("WHAT", "colour")) == [(5, "unknown-variable")]
 
 
 def test_waiting_on_by_silence_between_two_turns_in_a_queue_is_no_loop() -> None:
@@ -353,6 +413,27 @@ class GiftNode(EchoNode):
     gives = "human"
 
 
+class SlowGiftNode(EchoNode):
+    """What it gives takes half a minute; to be refused, a second."""
+
+    kind: ClassVar[str] = "slow"
+    gives = "message"
+    gives_by: ClassVar[frozenset[str]] = frozenset({"given"})
+
+    def stays(self, saying: Saying) -> Mapping[str, Stay]:
+        return {"given": Stay(30.0, 2), "on": Stay(1.0, 1)}
+
+
+class OpenNode(EchoNode):
+    """Asks, and doesn't say which way he leaves by who presses nothing."""
+
+    kind: ClassVar[str] = "open"
+    not_chosen: ClassVar[frozenset[str]] = frozenset()
+
+    def stays(self, saying: Saying) -> Mapping[str, Stay]:
+        return dict.fromkeys(self.next, Stay(7.0, 1, 1))
+
+
 def book_of(nodes: Mapping[str, Node], on_hang_up: str | None = None) -> FlowBook:
     lines = {name: number for number, name in enumerate(nodes, start=1)}
     flow = Flow("main", next(iter(nodes)), nodes, on_hang_up, "f.yaml", lines)
@@ -370,6 +451,13 @@ def test_nodes_of_other_packages_are_linted_by_their_interface() -> None:
     assert found({"a": EchoNode(next={"on": "b", "chosen": "a"}), "b": gift}) == []
     assert found({"a": EchoNode(next={"on": "b"}), "b": EchoNode(next={})}) == [(2, "no-exit")]
     assert found({"a": EchoNode(next={"chosen": "b"}), "b": EchoNode(next={"chosen": "a"})}) == [(1, "no-exit")]
+
+
+def test_what_a_node_of_another_package_gives_takes_its_time() -> None:
+    slow = linter.proofs(book_of({"a": SlowGiftNode(next={"given": "b", "on": "b"}), "b": GiftNode(next={})}), HOUSE, "main")[0]
+    assert slow.worst == slow.silent == bound(30.0, 2)
+    asks = linter.proofs(book_of({"a": OpenNode(next={"one": "b", "other": "b"}), "b": GiftNode(next={})}), HOUSE, "main")[0]
+    assert asks.silent == bound(7.0, 1)
 
 
 def test_ways_round_that_have_two_entrances_are_bounded_too() -> None:
