@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,8 +39,10 @@ def upgrade() -> None:
         "complaints", sa.column("number", sa.String), sa.column("state", sa.String), sa.column("filed_at", UtcDateTime(timezone=True))
     )
     unanswered = sa.select(complaints.c.number, complaints.c.filed_at).where(complaints.c.state.in_(("open", "verified", "solved")))
+    # What was due before nobody was told of: years of open cases, told at once, would keep the robots busy for hours.
+    now = datetime.now(UTC)
     rows = [
-        {"complaint": number, "round": 0, "level": level, "due_at": filed_at + after, "state": "due"}
+        {"complaint": number, "round": 0, "level": level, "due_at": filed_at + after, "state": "due" if filed_at + after > now else "told"}
         for number, filed_at in op.get_bind().execute(unanswered)
         for level, after in _AFTER.items()
     ]
@@ -49,7 +51,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("complaints", schema=None) as batch_op:
-        batch_op.drop_column("waits_since")
-        batch_op.drop_column("rejections")
     op.drop_table("case_deadlines")
+    for column in ("waits_since", "rejections"):  # in place: the forms' lines point to this table
+        op.drop_column("complaints", column)
