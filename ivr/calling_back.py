@@ -25,6 +25,7 @@ from ivr.domain.contact_book import OURS
 from ivr.promises import allow_list
 from ivr.settings import Settings
 from ivr.store import callbacks as store
+from ivr.store.callback_claims import claim
 from ivr.store.database import Database, StoreError
 from ivr.store.sealing import Sealer
 
@@ -59,7 +60,7 @@ class SqlStore:
         await self._database.write(partial(store.tidy, now=now, policy=policy))
 
     async def claim(self, owner: str, now: datetime, policy: Policy) -> Callback | None:
-        return await self._database.write(partial(store.claim, sealer=self._sealer, owner=owner, now=now, policy=policy))
+        return await self._database.write(partial(claim, sealer=self._sealer, owner=owner, now=now, policy=policy))
 
     async def release(self, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
         given_back = partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at, expires_at=expires_at)

@@ -21,6 +21,7 @@ from ivr.calling_back import policy_of
 from ivr.settings import DATA_KEY
 from ivr.store import callbacks as store
 from ivr.store import contacts
+from ivr.store.callback_claims import claim
 from ivr.store.database import Database
 from ivr.store.sealing import Sealer
 from ivr.testbed.public_network import SIP_PORT, PublicNetwork
@@ -118,7 +119,7 @@ class Outside:
         while claimed is None or claimed.id != promised:
             if claimed is not None:  # another one is due
                 self._database.write_now(partial(store.release, callback_id=claimed.id, owner="dead", due_at=datetime.now(UTC)))
-            claiming = partial(store.claim, sealer=self._sealer, owner="dead", now=datetime.now(UTC), policy=policy)
+            claiming = partial(claim, sealer=self._sealer, owner="dead", now=datetime.now(UTC), policy=policy)
             claimed = self._database.write_now(claiming)
             assert claimed is not None
         channel = self._database.write_now(partial(store.begin_attempt, callback_id=promised, owner="dead", now=datetime.now(UTC)))

@@ -22,6 +22,7 @@ from callbacks.numbers import AllowList
 from callbacks.policy import Policy
 from callbacks.ports import Sent
 from ivr.store import callbacks as store
+from ivr.store.callback_claims import claim
 from ivr.store.schema import Base, CallbackAttemptRow, CallbackRow, ContactRow
 from ivr.store.sealing import Sealer
 
@@ -91,7 +92,7 @@ class World:
         self.transact(partial(store.tidy, now=now, policy=policy))
 
     async def claim(self, owner: str, now: datetime, policy: Policy) -> Callback | None:
-        return self.transact(partial(store.claim, sealer=SEALER, owner=owner, now=now, policy=policy))
+        return self.transact(partial(claim, sealer=SEALER, owner=owner, now=now, policy=policy))
 
     async def release(self, callback_id: str, owner: str, due_at: datetime, expires_at: datetime) -> None:
         self.transact(partial(store.release, callback_id=callback_id, owner=owner, due_at=due_at, expires_at=expires_at))

@@ -22,6 +22,7 @@ from ivr.callback_dialler import AmiDialler
 from ivr.calling_back import CallingBack
 from ivr.settings import Settings
 from ivr.store import callbacks as store
+from ivr.store.callback_claims import claiming
 from ivr.store.sealing import Sealer
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -195,7 +196,7 @@ async def until(holds: object) -> None:
 
 
 def test_the_claim_is_one_statement_for_postgresql_too() -> None:
-    text = str(store._claiming().compile(dialect=postgresql.dialect()))
+    text = str(claiming().compile(dialect=postgresql.dialect()))
     assert text.startswith("UPDATE callbacks SET")
     assert "FOR UPDATE SKIP LOCKED" in text
     assert "RETURNING callbacks.id" in text

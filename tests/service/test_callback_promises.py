@@ -20,6 +20,7 @@ from ivr.callback_view import callback_as_json
 from ivr.domain.contacts import Contact, ContactOutcome, Visit, VisitOutcome
 from ivr.promises import Promises, RefusedError
 from ivr.store import callbacks as store
+from ivr.store.callback_claims import claim
 from ivr.store.database import Database
 from ivr.store.schema import CallbackRow
 from ivr.store.sealing import Sealer
@@ -147,7 +148,7 @@ def test_the_database_itself_refuses_a_second_live_call_to_a_number(database: Da
 
 def test_only_one_of_two_claims_and_only_the_claimer_dials(database: Database) -> None:
     promised = promise_by_hand(database)
-    claims = [database.write_now(partial(store.claim, sealer=SEALER, owner=owner, now=NOW, policy=POLICY)) for owner in ("a", "b")]
+    claims = [database.write_now(partial(claim, sealer=SEALER, owner=owner, now=NOW, policy=POLICY)) for owner in ("a", "b")]
     assert [claim.id if claim else None for claim in claims] == [promised, None]
     dials = [database.write_now(partial(store.begin_attempt, callback_id=promised, owner=owner, now=NOW)) for owner in ("b", "a", "a")]
     assert dials == [None, f"cb-{promised}-1", None]
@@ -156,7 +157,7 @@ def test_only_one_of_two_claims_and_only_the_claimer_dials(database: Database) -
 
 def test_an_end_told_twice_counts_once_and_a_talk_is_believed_late(database: Database) -> None:
     promised = promise_by_hand(database)
-    database.write_now(partial(store.claim, sealer=SEALER, owner="a", now=NOW, policy=POLICY))
+    database.write_now(partial(claim, sealer=SEALER, owner="a", now=NOW, policy=POLICY))
     channel = database.write_now(partial(store.begin_attempt, callback_id=promised, owner="a", now=NOW))
     assert channel is not None
 
