@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
 from callflows import linter, loader, proofs
 from callflows.calendar import AlwaysOpen, Calendar
-from callflows.effects import Effect, EnterNode
-from callflows.flow import Flow, FlowBook
-from callflows.nodes.base import Node, Saying, Stay, Words
-from callflows.outcomes import Done
 from callflows.problems import CODES, Problem
-from callflows.walk import HOP_LIMIT, FlowStuckError, Walk
 
 BAD_FLOWS = Path(__file__).parent / "bad_flows"
 FILES = sorted(BAD_FLOWS.glob("*.yaml"))
@@ -184,6 +176,8 @@ def test_help_and_ways_within_a_flow_that_is_run_take_their_time() -> None:
     assert proven.worst == proven.silent == bound(10 * LETTER_S, 1)
     assert proven.human == proofs.QuickestHuman(10 * LETTER_S, 0, ("inner",))
     assert proven.anywhere == bound(24 * LETTER_S, 2), "on from the queue, over the ending, to the goodbye"
+    again = TALKS.replace("Twenty}, next: over}", "Twenty}, next: again}\n  again: {queue: hr, served: over, _: over}")
+    assert proof(RUNS, inner=again).anywhere == bound(20 * LETTER_S, 1), "from within it to its second queue"
     unhelpful = TALKS.replace("queue: hr, key: more, served: over, _: over", "given: x, yes: more, no: over")
     waits = proof(RUNS, inner=f"variables: {{x: {{type: text, default: yes}}}}\n{unhelpful}")
     assert waits.worst == waits.silent == bound(34 * LETTER_S, 3)
@@ -342,145 +336,3 @@ def test_what_a_hang_up_may_cut_short_may_be_read_after_it() -> None:
     set_somewhere = text.replace("served: bye", "served: note") + "  note: {set: {serial: 1}, next: bye}\n"
     assert codes(text) == [(13, "unknown-variable")]
     assert codes(set_somewhere) == []
-
-
-def mute(nodes: int, *, within: int = 0) -> dict[str, str]:
-    """So many nodes one after the other that ask nothing, the last says goodbye; ``within`` of them stand in a flow that is run."""
-
-    def chain(length: int, last: str) -> str:
-        return "".join(f"  s{i}: {{set: {{a: 1}}, next: {f's{i + 1}' if i < length - 1 else last}}}\n" for i in range(length))
-
-    bye = "  bye: {hang_up: {zh: 再见, en: Bye}}\n"
-    head = "flow: main\nstart: s0\nnodes:\n"
-    if not within:
-        return {"main.yaml": head + chain(nodes - 1, "bye") + bye}
-    outer = chain(nodes - within - 2, "inner") + "  inner: {run: inner, ends: {_: bye}}\n" + bye
-    inner = chain(within - 1, "over") + "  over: {end: over}\n"
-    return {"main.yaml": head + outer, "inner.yaml": head.replace("main", "inner").replace("s0", "s0" if within > 1 else "over") + inner}
-
-
-@pytest.mark.parametrize("within", [0, 1, 40])
-@pytest.mark.parametrize("nodes", [HOP_LIMIT, HOP_LIMIT + 1])
-def test_the_linter_counts_unasked_nodes_as_the_walk_does(nodes: int, within: int) -> None:
-    book, problems = linter.check(mute(nodes, within=within), HOUSE, "main")
-    assert book is not None
-    entered = 0
-    with pytest.raises(FlowStuckError) if nodes > HOP_LIMIT else nullcontext():
-        for effect in answered(Walk.begin(book, "main", "zh")):
-            entered += isinstance(effect, EnterNode)
-    assert entered == HOP_LIMIT
-    assert [problem.code for problem in problems] == ["too-many-nodes"] * (nodes - HOP_LIMIT)
-
-
-def answered(walk: Walk) -> Iterator[Effect]:
-    steps = walk.run()
-    try:
-        effect = next(steps)
-        while True:
-            yield effect
-            effect = steps.send(Done())
-    except StopIteration:
-        return
-
-
-class EchoNode(Node):
-    """A node of another package: the linter knows nothing of it but the interface of every node."""
-
-    kind: ClassVar[str] = "echo"
-    visits: ClassVar[dict[str, int]] = {}
-    next: dict[str, str]
-    said: Words = Words(zh="好", en="Well")
-
-    def exits(self) -> Mapping[str, str]:
-        self._visit("exits")
-        return self.next
-
-    def stays(self, saying: Saying) -> Mapping[str, Stay]:
-        self._visit("stays")
-        return {name: Stay(saying(self.said), 1, asked=int(name == "chosen")) for name in self.next}
-
-    def words(self) -> Mapping[str, Words]:
-        self._visit("words")
-        return {"": self.said}
-
-    @classmethod
-    def _visit(cls, method: str) -> None:
-        cls.visits[method] = cls.visits.get(method, 0) + 1
-
-
-class GiftNode(EchoNode):
-    kind: ClassVar[str] = "gift"
-    gives = "human"
-
-
-class SlowGiftNode(EchoNode):
-    """What it gives takes half a minute; to be refused, a second."""
-
-    kind: ClassVar[str] = "slow"
-    gives = "message"
-    gives_by: ClassVar[frozenset[str]] = frozenset({"given"})
-
-    def stays(self, saying: Saying) -> Mapping[str, Stay]:
-        return {"given": Stay(30.0, 2), "on": Stay(1.0, 1)}
-
-
-class OpenNode(EchoNode):
-    """Asks, and doesn't say which way he leaves by who presses nothing."""
-
-    kind: ClassVar[str] = "open"
-    not_chosen: ClassVar[frozenset[str]] = frozenset()
-
-    def stays(self, saying: Saying) -> Mapping[str, Stay]:
-        return dict.fromkeys(self.next, Stay(7.0, 1, 1))
-
-
-def book_of(nodes: Mapping[str, Node], on_hang_up: str | None = None) -> FlowBook:
-    lines = {name: number for number, name in enumerate(nodes, start=1)}
-    flow = Flow("main", next(iter(nodes)), nodes, on_hang_up, "f.yaml", lines)
-    return FlowBook({"main": flow}, "")
-
-
-def found(nodes: Mapping[str, Node]) -> list[tuple[int, str]]:
-    return [(problem.line, problem.code) for problem in linter.lint(book_of(nodes), HOUSE, "main")]
-
-
-def test_nodes_of_other_packages_are_linted_by_their_interface() -> None:
-    gift = GiftNode(next={})
-    assert found({"a": EchoNode(next={"on": "b"}), "b": gift}) == []
-    assert found({"a": EchoNode(next={"on": "b", "off": "a"}), "b": gift}) == [(1, "dead-loop")]
-    assert found({"a": EchoNode(next={"on": "b", "chosen": "a"}), "b": gift}) == []
-    assert found({"a": EchoNode(next={"on": "b"}), "b": EchoNode(next={})}) == [(2, "no-exit")]
-    assert found({"a": EchoNode(next={"chosen": "b"}), "b": EchoNode(next={"chosen": "a"})}) == [(1, "no-exit")]
-
-
-def test_what_a_node_of_another_package_gives_takes_its_time() -> None:
-    slow = linter.proofs(book_of({"a": SlowGiftNode(next={"given": "b", "on": "b"}), "b": GiftNode(next={})}), HOUSE, "main")[0]
-    assert slow.worst == slow.silent == bound(30.0, 2)
-    asks = linter.proofs(book_of({"a": OpenNode(next={"one": "b", "other": "b"}), "b": GiftNode(next={})}), HOUSE, "main")[0]
-    assert asks.silent == bound(7.0, 1)
-
-
-def test_ways_round_that_have_two_entrances_are_bounded_too() -> None:
-    """None of the two lies on every way to the other: each is counted once."""
-    menu: dict[str, Any] = {"x": {"chosen": "y", "on": "help"}, "y": {"chosen": "x", "on": "help"}}
-    nodes = {
-        "start": EchoNode(next={"to_x": "x", "to_y": "y"}),
-        **{k: EchoNode(next=v) for k, v in menu.items()},
-        "help": GiftNode(next={}),
-    }
-    worst = linter.proofs(book_of(nodes), HOUSE, "main")[0].worst
-    assert worst is not None
-    assert worst.prompts == 3
-
-
-@pytest.mark.parametrize("size", [200, 2000])
-def test_the_work_grows_no_faster_than_the_flow(size: int) -> None:
-    """2 000 nodes in a deep chain with ways ahead and back: each is asked a fixed number of times for what it says of itself."""
-    nodes: dict[str, Node] = {
-        f"n{i}": EchoNode(next={"on": f"n{i + 1}", "ahead": f"n{min(i + 7, size)}", "chosen": f"n{max(i - 11, 0)}"}) for i in range(size)
-    }
-    nodes[f"n{size}"] = GiftNode(next={})
-    EchoNode.visits.clear()
-    assert {problem.code for problem in linter.lint(book_of(nodes), HOUSE, "main")} >= {"too-many-nodes"}
-    assert set(EchoNode.visits) == {"exits", "stays", "words"}
-    assert max(EchoNode.visits.values()) <= 12 * len(nodes)
