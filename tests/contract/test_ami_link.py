@@ -6,6 +6,7 @@ The fake of the unit tests claims what is measured here: framing, limits, order 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -264,7 +265,8 @@ async def test_a_name_arrives_whole_one_byte_at_a_time(house: House, hand: AmiLi
             assert (arrived.contact, arrived.dialled) == ("whole-1", "4001234567")
             agents = {fact.agent for fact in recorder.facts if isinstance(fact, AgentStateReported)}
             assert "客服 一号" in agents
-            await link.request(requests.hangup("whole-1"))
+            with contextlib.suppress(AmiRefused):  # nobody serves the call: by now it may be over
+                await link.request(requests.hangup("whole-1"))
 
 
 @pytest.mark.parametrize("value", ['Doe, "J" \\ ,INJ=1', "a|b;c&d", "${SHELL(id)}", "(unbalanced", "[x", "张三, 'ok'"])
