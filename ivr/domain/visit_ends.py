@@ -89,6 +89,15 @@ def give_up(visit: Visit, at: datetime) -> None:
     end_rings(visit, visit.left_at)
 
 
+def reopen(visit: Visit) -> None:
+    """What looked like his hang-up ended nothing."""
+    visit.outcome = visit.left_at = visit.unanswered_at = visit.hung_up_at = None
+    visit.inferred = visit.outlived = visit.end_guessed = False
+    for ring in visit.rings:
+        if not ring.result:
+            ring.ended_at = None
+
+
 def _outlived(contact: Contact) -> VisitOutcome:
     return VisitOutcome.MOVED if contact.ours else VisitOutcome.FLOW_TIMEOUT
 

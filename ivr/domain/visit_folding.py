@@ -32,6 +32,10 @@ def joined(contact: Contact, fact: asterisk.CallerQueued) -> None:
             visit.joined_at, visit.entry_missed = fact.at, False  # a snapshot saw him before his entry was told
             visit.reconstructed = visit.uncertain = False
             return
+        if _ended_by_guess(visit) and abs(visit.joined_at - fact.at) <= SAME_MOMENT:
+            _reopen(contact, visit, fact.call)
+            visit.joined_at, visit.uncertain = fact.at, False
+            return
     visit_ends.go_on_without(contact, fact.call, fact.at)
     contact.visits.append(Visit(fact.queue, fact.at, call=fact.call))
 
@@ -176,11 +180,7 @@ def place_taken(contact: Contact, fact: session.PlaceTaken) -> None:
             continue
         visit.call = fact.call
         if visit.outcome in visit_ends.HUNG_UP:
-            visit.outcome = visit.left_at = visit.unanswered_at = visit.hung_up_at = None
-            visit.inferred = visit.outlived = False
-            for ring in visit.rings:
-                if not ring.result:
-                    ring.ended_at = None
+            visit_ends.reopen(visit)
 
 
 def held(contact: Contact, fact: asterisk.CallHeld) -> None:
@@ -333,6 +333,9 @@ def _missed(contact: Contact, call: str, queue: str, at: datetime) -> Visit | No
         return None
     for visit in contact.visits:
         if visit.queue == queue and visit.call in ("", call):
+            if _ended_by_guess(visit):
+                _reopen(contact, visit, call)
+                return visit
             end = max(filter(None, (visit.talk_ended_at, visit.left_at, contact.ended_at)), default=at)
             if visit.outcome is VisitOutcome.ANSWERED or at - end <= SAME_MOMENT:
                 return None
@@ -340,6 +343,18 @@ def _missed(contact: Contact, call: str, queue: str, at: datetime) -> Visit | No
     missed = Visit(queue, at, call=call, uncertain=True, entry_missed=True)
     contact.visits.append(missed)
     return missed
+
+
+def _ended_by_guess(visit: Visit) -> bool:
+    """Nobody watched when the fallback sent him there, and so nobody knows more than that he was."""
+    return visit.uncertain and visit.end_guessed and visit.outcome in visit_ends.HUNG_UP
+
+
+def _reopen(contact: Contact, visit: Visit, call: str) -> None:
+    """He is in there still, and is watched from now on."""
+    visit_ends.reopen(visit)
+    visit.call, contact.call = call, contact.call or call
+    contact.ended_at, contact.end_uncertain = None, False
 
 
 def _certain(visit: Visit) -> None:

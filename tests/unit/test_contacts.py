@@ -195,6 +195,18 @@ def test_r63_an_outage_that_nobody_watched_still_says_who_was_served() -> None:
     assert (visit.queue, visit.ended_by, visit.wait_s, visit.talk_s, visit.uncertain) == ("complaint", "agent", None, None, True)
 
 
+@pytest.mark.parametrize("seen", [(), (JOIN,)], ids=["entry-missed", "entry-seen"])
+def test_r63_who_is_seen_again_in_the_queue_the_fallback_left_him_in_never_left_it(seen: tuple[a.Fact, ...]) -> None:
+    contact = Contact(C, START)
+    fold(contact, fallback(1, 9.2, to_queue="hr"))
+    assert contact.outcome is ContactOutcome.ABANDONED_QUEUE
+    for fact in (*seen, RANG, PICKED, LEFT, CONNECT, complete(a.EndedBy.AGENT), GONE):
+        fold(contact, fact)
+    (visit,) = contact.visits
+    assert (contact.outcome, contact.ended_at, visit.uncertain) == (ContactOutcome.ANSWERED, GONE.at, False)
+    assert visit.wait_s == (PICKED.at - (JOIN.at if seen else at(9.2))).total_seconds()
+
+
 def test_r63_the_spool_corrects_what_a_snapshot_could_only_guess() -> None:
     contact = contact_of(JOIN, RANG)
     close_uncertain(contact, at(300))
