@@ -30,6 +30,10 @@ APOLOGY_TIMEOUT_S = 30.0
 _CONTACT_ID = re.compile(r"[A-Za-z0-9._-]{1,150}")
 
 
+class _LeftToFallbackError(Exception):
+    """Nothing is wrong: without ``IVR_DONE`` the dialplan hands the caller to its own script."""
+
+
 class Session:
     """One leg: made for one AgiCall, run once."""
 
@@ -53,6 +57,8 @@ class Session:
                 self._house.tracker.left(self._contact_id)
         except AgiCallerGoneError:
             self._hung_up()
+        except _LeftToFallbackError:
+            pass
         except AgiFailureError as error:
             log.error("the call can't be driven on, the fallback takes it", reason=str(error), node=self._performer.node)
             self._fail(str(error))
@@ -109,8 +115,9 @@ class Session:
         """The caller came back from a queue or a telephone: the walk goes on where it handed over, after a restart of the daemon too."""
         contact = await self._house.tracker.recall(self._contact_id)
         if contact is None or contact.resume is None:
-            # Queued by the fallback while we were away: its script knows how to go on.
-            raise AgiFailureError("the call came from a queue that this daemon didn't send it to")
+            # Queued by the fallback while we were away, or with our apology: the fallback's script knows how to go on.
+            log.info("back from where no flow sent him, the fallback goes on", source=type(left).__name__, end=left.end.value)
+            raise _LeftToFallbackError
         if isinstance(left, QueueLeft):
             left = in_the_light_of_hours(left, contact, self._house)
         log.info("back", source=type(left).__name__, end=left.end.value)
