@@ -9,7 +9,7 @@ import resource
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,11 +195,9 @@ class FullDisk:
         self._ballast = folder / "ballast"
 
     def fill(self, house: House) -> None:
-        with self._ballast.open("wb") as file:
-            try:
-                while file.write(b"\0" * 65536):
-                    file.flush()
-            except OSError:
+        # Without a buffer: what didn't go in must not be tried again when the file is closed.
+        with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"\0" * 65536):
                 pass
 
     def empty(self, house: House) -> None:
