@@ -83,10 +83,11 @@ CASES = [
     case("goodbye", "closed", "3@offer 2et4#@goodbye w0.5", MESSAGE_LEFT),
     case("supervisor.pin", "open", "8@supervisor.pin w2", BEFORE_ANY_QUEUE),
 ]
-# They need a database that refuses (test_disk_and_database), a caller whom we know, or who may set the hours (test_known_callers), or a
-# queue with others in it (test_long_waits).
+# They need a database that is slow (tests/service/test_keeping.py) or refuses (test_disk_and_database), a caller whom we know, or who may
+# set the hours (test_known_callers), or a queue with others in it (test_long_waits).
+HELD_ON = {"complaint_intake.file", "message.keep", "callback"}
 NOTHING_STORED = {"complaint_intake.tell_kept", "complaint_intake.not_stored", "message.not_kept", "supervisor.not_stored"}
-ELSEWHERE = NOTHING_STORED.union(PLACES_OF_THE_KNOWN, PLACES_OF_THE_WAITING)
+ELSEWHERE = NOTHING_STORED.union(HELD_ON, PLACES_OF_THE_KNOWN, PLACES_OF_THE_WAITING)
 
 
 def places_of_the_hotline() -> set[str]:
