@@ -78,8 +78,7 @@ class SpoolImporter:
                 await self._set_aside(found)
                 continue
             try:
-                await self._import(found)
-                imported += 1
+                imported += await self._import(found)
             except OSError:
                 raise
             except StoreError as error:
@@ -106,8 +105,8 @@ class SpoolImporter:
         log.error("a spool entry can't be imported and is set aside in bad/", file=problem.file.name, reason=problem.reason)
         await asyncio.to_thread(retire, problem)
 
-    async def _import(self, entry: SpoolEntry) -> None:
-        """Every step can be repeated: the keys are made of the entry's id, and its file leaves the spool last."""
+    async def _import(self, entry: SpoolEntry) -> bool:
+        """False: its time hasn't come. Every step can be repeated: the keys are made of its id, and its file leaves the spool last."""
         caller = normalise(entry.caller or "", self._country, self._area_code)
         contact_id = entry.contact
         if not await self._database.read(partial(_is_imported, entry_id=entry.id)):
@@ -131,11 +130,14 @@ class SpoolImporter:
                     queue_status=entry.queue_status,
                 )
             )
+            if contact_id in self._tracker.log_waiting.undecided:
+                return False  # how his wait ended queue_log tells in a moment, and until then no record of him is stored
             await self._keep_business(entry, recording)
             await self._tracker.flush()
             await self._database.write(partial(_note_import, entry_id=entry.id, contact=contact_id, now=self._clock()))
             log.info("taken over from the fallback", kind=entry.kind, contact=contact_id)
         await asyncio.to_thread(retire, entry)
+        return True
 
     async def _keep_business(self, entry: SpoolEntry, recording: str | None) -> None:
         contact = self._tracker.get(entry.contact)
