@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.orm import Session
 
 from ivr.cli_common import ConfigOption, JsonOption, LimitOption, fail, print_json, settings_from
 from ivr.cli_deferred import Entry, deferring
 from ivr.cli_store import read_store
 from ivr.cli_tables import NOTHING, plain_console, print_fitting, print_record
 from ivr.store import contacts as contact_store
-from ivr.views import contact_as_json
+from ivr.store.complaints import messages_of
+from ivr.store.sealing import Sealer
+from ivr.views import contact_as_json, message_as_json
 
 EXPLAIN = Entry(
     "explain",
@@ -68,15 +71,21 @@ def calls_show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One call's whole service record."""
+    """One call's whole service record, and where the recordings of its messages lie."""
     settings = settings_from(config)
-    contact = read_store(
-        settings,
-        lambda session, sealer: contact_store.load(session, sealer, call_id) or contact_store.by_sip_call_id(session, sealer, call_id),
-    )
-    if contact is None:
+
+    def read(session: Session, sealer: Sealer) -> dict[str, Any] | None:
+        contact = contact_store.load(session, sealer, call_id) or contact_store.by_sip_call_id(session, sealer, call_id)
+        if contact is None:
+            return None
+        left = messages_of(session, contact.id)
+        messages = [message_as_json(message, settings.zone, str(settings.paths.recordings)) for message in left]
+        return {**contact_as_json(contact, settings.zone), "messages": messages}
+
+    record = read_store(settings, read)
+    if record is None:
         fail(f"there is no call {call_id}")
-    _print_record(contact_as_json(contact, settings.zone), as_json)
+    _print_record(record, as_json)
 
 
 def _print_record(record: dict[str, Any], as_json: bool) -> None:
@@ -85,7 +94,8 @@ def _print_record(record: dict[str, Any], as_json: bool) -> None:
         return
     steps = [f"{step['at'][11:19]}  {step['node']}" + (f"  [{step['keys']}]" if step["keys"] else "") for step in record["path"]]
     visits = [_visit_line(visit) for visit in record["visits"]]
-    shown = {**record, "path": "\n".join(steps), "visits": "\n".join(visits)}
+    messages = [f"{message['recording']}  {message['recording_seconds'] or 0:.0f} s" for message in record["messages"]]
+    shown = {**record, "path": "\n".join(steps), "visits": "\n".join(visits), "messages": "\n".join(messages)}
     print_record((key, "" if value is None else str(value)) for key, value in shown.items())
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from ivr.domain.contacts import Contact, Visit
 from ivr.domain.numbers import masked, masked_name
 from ivr.store.complaints import Complaint
+from ivr.store.schema import MessageRow
 
 
 def contact_as_json(contact: Contact, zone: ZoneInfo) -> dict[str, Any]:
@@ -70,6 +71,17 @@ def complaint_as_json(complaint: Complaint, zone: ZoneInfo, recordings: str) -> 
         "recording_seconds": complaint.recording_s,
         "filed_at": _local(complaint.filed_at, zone),
         "crm_reference": complaint.crm_reference,
+    }
+
+
+def message_as_json(message: MessageRow, zone: ZoneInfo, recordings: str) -> dict[str, Any]:
+    """A message with the path of its recording."""
+    return {
+        "line": message.line,
+        "taken_at": _local(message.taken_at, zone),
+        "incomplete": message.incomplete,
+        "recording": f"{recordings}/{message.recording}.wav",
+        "recording_seconds": message.recording_s,
     }
 
 

@@ -22,7 +22,7 @@ from ivr.cli_deferred import DeferredCommand
 from ivr.domain.contacts import Contact, PathStep
 from ivr.settings import Settings
 from ivr.store import complaints, contacts
-from ivr.store.complaints import NewComplaint
+from ivr.store.complaints import NewComplaint, NewMessage
 from ivr.store.sealing import Sealer
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -61,6 +61,8 @@ def filled(runner: CliRunner, tmp_path: Path) -> CliRunner:
     store.write_now(partial(contacts.save, sealer=sealer, contacts=[contact]))
     new = NewComplaint("k", "7.1", "complaint", "1234", contact.caller, "", contact.caller, "2026/11/21/x", 6.0, False)
     store.write_now(partial(complaints.file, sealer=sealer, new=new, prefix="C", zone=ZONE, now=NOW))
+    message = NewMessage("m", "7.1", "complaint", contact.caller, "2026/11/21/y", 9.0, False)
+    store.write_now(partial(complaints.take_message, sealer=sealer, new=message, now=NOW))
     store.close()
     return runner
 
@@ -113,6 +115,13 @@ def test_calls_as_json(filled: CliRunner) -> None:
 def test_a_call_is_found_by_its_id_and_its_sip_call_id(filled: CliRunner, call_id: str) -> None:
     assert json.loads(filled.invoke(app, ["calls", "show", call_id, "--json"]).stdout)["id"] == "7.1"
     assert "greeting" in filled.invoke(app, ["calls", "show", call_id]).stdout
+
+
+def test_a_call_tells_where_its_messages_lie(filled: CliRunner, tmp_path: Path) -> None:
+    recording = f"{Settings(state=tmp_path).paths.recordings}/2026/11/21/y.wav"
+    assert recording in filled.invoke(app, ["calls", "show", "7.1"]).stdout
+    (message,) = json.loads(filled.invoke(app, ["calls", "show", "7.1", "--json"]).stdout)["messages"]
+    assert (message["recording"], message["recording_seconds"]) == (recording, 9.0)
 
 
 def test_what_a_caller_presses_is_no_markup(filled: CliRunner) -> None:
