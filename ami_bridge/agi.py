@@ -261,7 +261,7 @@ class AgiServer:
                     await self._handle(call)
         except OSError:
             pass  # the connection went before or while we spoke: the handler has seen it too
-        except Exception:
+        except Exception:  # a fault of one call costs that call alone
             log.exception("a handler of calls failed; the fallback takes the call")
         finally:
             self._pending.pop(writer, None)
